@@ -1,0 +1,23 @@
+// `npm start [-- options]`: fine-tunes the sample network on the sample pictures; results go to runs/sample.
+// Options given here come last and win: `npm start -- --device webgpu --epochs 2`.
+
+import { setup } from "./setup.mjs";
+import { runNode } from "./lib/process.mjs";
+
+const sample = "examples/finetune-sample";
+
+const recipe = {
+  model: "shufflenet_v2_x0_5",
+  weights: `${sample}/shufflenet_v2_x0_5-fashion6.pth`,
+  size: 64,
+  "batch-size": 32,
+  lr: 0.05,
+  epochs: 5,
+  out: "runs/sample",
+};
+
+await setup();
+const options = Object.entries(recipe).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const given = process.argv.slice(2);
+const { code } = await runNode(["packages/cli/bin/kindling.js", "finetune", sample, "--freeze", ...options, ...given]);
+process.exitCode = code;
