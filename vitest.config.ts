@@ -7,6 +7,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: "forks",
     maxWorkers: 2,
+    // Tests of memory collect garbage before they measure.
     execArgv: ["--expose-gc"],
+    // The built packages are loaded by Node itself, as a user's program loads them.
+    server: { deps: { external: [/\/(packages\/[^/]+|benchmarks)\/dist\//] } },
   },
 });

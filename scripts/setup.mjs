@@ -28,7 +28,13 @@ function checkNode() {
 /** What an installation depends on: the lockfile, every manifest of the workspace, and the machine. */
 function installationStamp() {
   const packages = readdirSync(join(root, "packages")).map((name) => `packages/${name}/package.json`);
-  const files = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json", "benchmarks/package.json", ...packages.sort()];
+  const files = [
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    "package.json",
+    "benchmarks/package.json",
+    ...packages.sort(),
+  ];
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}`);
   for (const file of files.map((name) => join(root, name)).filter(existsSync)) {
     hash.update(`\n${file}\n`).update(readFileSync(file));

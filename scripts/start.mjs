@@ -1,8 +1,8 @@
 // `npm start [-- options]`: fine-tunes the sample network on the sample pictures; results go to runs/sample.
 // Options given here come last and win: `npm start -- --device webgpu --epochs 2`.
 
-import { setup } from "./setup.mjs";
 import { runNode } from "./lib/process.mjs";
+import { setup } from "./setup.mjs";
 
 const sample = "examples/finetune-sample";
 
