@@ -1,0 +1,113 @@
+"""The PyTorch peer: reads a JSON list of tasks on stdin, prints a JSON line {name, ms} for each (see tasks.d.ts).
+
+Run by the benchmark runner with the system's Python: pytorch.py --runs 7 --threads 2
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+WARM_UP = 3
+
+
+def median_ms(run, runs):
+    for _ in range(WARM_UP):
+        run()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times)
+
+
+def matmul(task):
+    a, b = torch.randn(task["m"], task["k"]), torch.randn(task["k"], task["n"])
+    return lambda: a @ b
+
+
+def conv2d(task):
+    size, kernel, stride, padding, groups = (task[k] for k in ("size", "kernel", "stride", "padding", "groups"))
+    x = torch.randn(task["batch"], task["inChannels"], size, size)
+    w = torch.randn(task["outChannels"], task["inChannels"] // groups, kernel, kernel)
+    if task["pass"] == "forward":
+        return lambda: F.conv2d(x, w, stride=stride, padding=padding, groups=groups)
+    gradient = torch.randn_like(F.conv2d(x, w, stride=stride, padding=padding, groups=groups))
+    wanted = [task["pass"] == "inputGrad", task["pass"] == "weightGrad", False]
+    backward = torch.ops.aten.convolution_backward
+    return lambda: backward(
+        gradient, x, w, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], groups, wanted
+    )
+
+
+def training_step(model, optimizer, x, labels):
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(model(x), labels)
+        loss.backward()
+        optimizer.step()
+
+    return run
+
+
+def resnet18(task):
+    x = torch.randn(task["batch"], 3, task["size"], task["size"])
+    labels = torch.arange(task["batch"]) % 10
+    model = torchvision.models.resnet18()
+    if task["pass"] == "inference":
+        model.eval()
+        return lambda: model(x)
+    if task["pass"] == "head":
+        model.requires_grad_(False)
+        model.fc = nn.Linear(512, 10)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return training_step(model, torch.optim.SGD(trained, lr=0.01, momentum=0.9), x, labels)
+
+
+def small_cnn(task):
+    side = (task["size"] // 2) // 2
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * side * side, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
+    x = torch.randn(task["batch"], 1, task["size"], task["size"])
+    labels = torch.arange(task["batch"]) % 10
+    return training_step(model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), x, labels)
+
+
+BUILDERS = {"matmul": matmul, "conv2d": conv2d, "resnet18": resnet18, "smallCnn": small_cnn}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    allocator = ", jemalloc" if "jemalloc" in os.environ.get("LD_PRELOAD", "") else ""
+    print(json.dumps({"peer": f"PyTorch {torch.__version__}, {options.threads} threads{allocator}"}), flush=True)
+    for task in json.load(sys.stdin):
+        run = BUILDERS[task["op"]](task)
+        learns = task.get("pass") in ("train", "head") or task["op"] == "smallCnn"
+        with torch.set_grad_enabled(learns):
+            print(json.dumps({"name": task["name"], "ms": median_ms(run, options.runs)}), flush=True)
+
+
+main()
