@@ -45,7 +45,8 @@ export type Stage =
  * For every row (all rows may run at once), the stages in order. Dimensions are `rows` then `inner`; strides and
  * `index` positions follow that order. In a row store, and in what it loads, the strides of inner dimensions are 0.
  * Without a reduction `inner` is empty and every point is a row. Later stages may use `acc` of earlier ones. A stage
- * does not read what another stage of this kernel writes.
+ * does not read what another stage of this kernel writes, except in place: consecutive stores of one kind (`per`)
+ * compute the values of a point before the first of them writes it.
  */
 export interface LoopKernel {
   readonly kind: "loop";
@@ -124,8 +125,8 @@ export interface ScanKernel {
 }
 
 /**
- * Stable sort along the last dimension; NaN counts as the largest value, as in torch. The first `take` values and
- * their positions (int32) are written. Dimensions: […rows, length] for the source, […rows, take] for the targets.
+ * Stable sort along the last dimension; NaN counts as the largest value, as in torch. The positions (int32) of the
+ * first `take` values are written. Dimensions: […rows, length] for the source, […rows, take] for the target.
  */
 export interface SortKernel {
   readonly kind: "sort";
@@ -135,8 +136,7 @@ export interface SortKernel {
   readonly take: number;
   readonly descending: boolean;
   readonly source: Access;
-  readonly values: Access;
-  readonly indices: Access;
+  readonly target: Access;
 }
 
 export type Kernel = LoopKernel | MatmulKernel | ConvKernel | ScanKernel | SortKernel;
