@@ -1,1 +1,4 @@
-export {};
+/** The public face of @kindling/core. */
+
+export * from "./dtype.js";
+export * from "./errors.js";
