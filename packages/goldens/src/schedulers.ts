@@ -1,0 +1,65 @@
+/** Learning-rate schedules: the rates of 20 steps, against `ops/schedulers.json`. */
+
+import { join } from "node:path";
+import { zeros } from "@kindling/core";
+import { lrScheduler, SGD } from "@kindling/optim";
+import { Worst } from "./encoded.js";
+import { hasFile, readJson } from "./fixtures.js";
+import { camelCaseKeys } from "./naming.js";
+import { Mismatch, NotBuilt, type Tally } from "./report.js";
+import { SCHEDULER } from "./tolerances.js";
+
+interface SchedulerCase {
+  scheduler: string;
+  args: Record<string, unknown>;
+  /** One rate for each parameter group. */
+  base_lr: number[];
+  lr: number[][];
+  momentum?: number[];
+  metrics?: number[];
+}
+
+interface Scheduler {
+  step(metric?: number): void;
+}
+type SchedulerClass = new (optimizer: SGD, ...args: unknown[]) => Scheduler;
+
+/** Runs every case of `ops/schedulers.json`. */
+export async function runSchedulers(directory: string, tally: Tally): Promise<void> {
+  const path = join(directory, "ops", "schedulers.json");
+  if (!hasFile(path)) return;
+  const { cases } = readJson<{ cases: SchedulerCase[] }>(path);
+  for (const [i, item] of cases.entries()) {
+    await tally.run(`schedulers/${item.scheduler}.${i}`, async () => checkSchedule(item));
+  }
+}
+
+function checkSchedule({ scheduler: name, args, base_lr, lr, momentum, metrics }: SchedulerCase): undefined {
+  const groups = base_lr.map((rate) => ({ params: [zeros([1], { requiresGrad: true })], lr: rate }));
+  const optimizer = new SGD(groups, { lr: base_lr[0], momentum: 0.9 });
+  const scheduler = build(optimizer, name, args);
+  const worst = new Worst();
+  for (const [step, want] of lr.entries()) {
+    const got = optimizer.paramGroups.map((group) => group.lr);
+    if (got.length !== want.length) throw new Mismatch(`got ${got.length} parameter groups, want ${want.length}`);
+    want.forEach((rate, group) => {
+      const what = `rate of group ${group} at step ${step}`;
+      worst.near(what, got[group], rate, SCHEDULER * Math.abs(rate));
+    });
+    if (momentum) {
+      const used = optimizer.paramGroups[0].momentum;
+      worst.near(`momentum at step ${step}`, used as number, momentum[step], SCHEDULER * momentum[step]);
+    }
+    scheduler.step(metrics?.[step]);
+  }
+}
+
+/** A scheduler by torch's name; those that hold others take them as `[name, args]` pairs. */
+function build(optimizer: SGD, name: string, args: Record<string, unknown>): Scheduler {
+  const Class = (lrScheduler as unknown as Record<string, SchedulerClass | undefined>)[name];
+  if (!Class) throw new NotBuilt(`the scheduler ${name} is not built yet`);
+  const { schedulers, ...options } = args as { schedulers?: [string, Record<string, unknown>][] };
+  if (!schedulers) return new Class(optimizer, camelCaseKeys(options));
+  const inner = schedulers.map(([innerName, innerArgs]) => build(optimizer, innerName, innerArgs));
+  return new Class(optimizer, inner, camelCaseKeys(options));
+}
