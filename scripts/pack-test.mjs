@@ -89,7 +89,7 @@ try {
     const { code } = await pnpm(["pack", "--pack-destination", work], { cwd: one.folder, output: "keep" });
     if (code !== 0) problems.push(`${one.name}: pnpm pack failed`);
   }
-  for (const one of all) await useAlone(one, all);
+  await Promise.all(all.map((one) => useAlone(one, all)));
   await trainAndBundle(all);
 } finally {
   rmSync(work, { recursive: true, force: true });
