@@ -1,0 +1,379 @@
+/**
+ * The cpu device: kernels are WebAssembly, memory is one `WebAssembly.Memory`, and runs are executed in order by threads
+ * that share it. It owns nothing native: no file, no driver, no flag.
+ */
+
+import { platform } from "#platform";
+import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
+import type { ComputeDType } from "../dtype.js";
+import { ArgumentError, DeviceError } from "../errors.js";
+import type { Kernel, Plan } from "../kernel.js";
+import { copyKernel } from "./copy.js";
+import { CPU_BYTES, type CpuKernel } from "./kernel.js";
+import { LAYOUT, MAX_THREADS } from "./layout.js";
+import { type Block, Heap } from "./memory.js";
+import { bindProgram, encodeProgram, type LoadedKernel, type Program } from "./program.js";
+import { MAX_COMMAND_WORDS, RunQueue } from "./queue.js";
+import { startInline, startWorkers, type Threads } from "./threads.js";
+
+export interface CpuDeviceOptions {
+  /** Worker threads; by default as many as there are cores, at most 16. Without shared memory there is one thread. */
+  readonly threads?: number;
+  /** Most bytes that buffers, slots and scratch may take together; by default what WebAssembly can address, 4 GiB. */
+  readonly memoryLimit?: number;
+  /** Executes on the calling thread, as where shared memory cannot be had. */
+  readonly inline?: boolean;
+}
+
+/** How a kernel becomes WebAssembly. */
+export type Printer = (kernel: Kernel) => CpuKernel;
+
+const PAGE = 65536;
+const HEAP_START = 4 * LAYOUT.end;
+const HIGHEST_LIMIT = 65536 * PAGE - HEAP_START;
+/** Memory grows by at least this many bytes. */
+const GROWTH = 32 * 2 ** 20;
+const DEFAULT_THREADS = 16;
+
+const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
+
+class CpuBuffer implements DeviceBuffer {
+  freed = false;
+  /** Number of the last run that uses it. */
+  lastUse = 0;
+
+  constructor(
+    readonly owner: CpuDevice,
+    readonly bytes: number,
+    public block: Block,
+  ) {}
+}
+
+class CpuPlan implements CompiledPlan {
+  constructor(
+    readonly owner: CpuDevice,
+    readonly plan: Plan,
+    readonly compiled: number,
+    readonly program: Program,
+  ) {}
+}
+
+/** What a device has until it is closed. */
+interface Resources {
+  readonly memory: WebAssembly.Memory;
+  readonly heap: Heap;
+  readonly threads: Threads;
+  readonly queue: RunQueue;
+  /** Slots and scratch, shared by all runs, since these follow each other. */
+  workspace: Block | undefined;
+}
+
+export class CpuDevice implements Device {
+  readonly name = "cpu";
+  readonly maxBufferBytes: number;
+  readonly #limit: number;
+  readonly #print: Printer;
+  #resources: Resources | undefined;
+  /** Numbers of the functions that the threads know, by the key of their code. */
+  readonly #functions = new Map<string, number>();
+  readonly #nameNumbers = new Map<string, number>();
+  readonly #names: string[] = [];
+  readonly #programs = new WeakMap<Plan, Program>();
+  #bytes = 0;
+  #buffers = 0;
+  #peak = 0;
+
+  private constructor(print: Printer, { memory, limit }: Space, threads: Threads) {
+    this.#print = print;
+    this.#limit = limit;
+    // Kernels compute offsets within a buffer with signed 32-bit integers.
+    this.maxBufferBytes = Math.min(limit, 2 ** 31 - PAGE);
+    this.#resources = {
+      memory,
+      heap: new Heap(HEAP_START, HEAP_START + limit, (end) => growTo(memory, end, HEAP_START + limit)),
+      threads,
+      queue: new RunQueue(memory, threads),
+      workspace: undefined,
+    };
+  }
+
+  /** Starts a device whose kernels are printed by `print`. */
+  static async start(options: CpuDeviceOptions, print: Printer): Promise<CpuDevice> {
+    const {
+      threads = Math.min(platform.cores, DEFAULT_THREADS),
+      memoryLimit = HIGHEST_LIMIT,
+      inline = false,
+    } = options;
+    if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
+      throw new ArgumentError(`threads is ${threads}; give a whole number from 1 to ${MAX_THREADS}`);
+    if (!(memoryLimit > 0)) throw new ArgumentError(`memoryLimit is ${memoryLimit}; give a positive number of bytes`);
+    const limit = Math.min(memoryLimit, HIGHEST_LIMIT);
+    if (platform.threads && !inline) {
+      try {
+        const space = reserve(limit, true);
+        return new CpuDevice(print, space, await startWorkers(space.memory, threads));
+      } catch (error) {
+        // A page's policy may forbid workers made of text, and a browser may refuse so much shared memory.
+        if (!(error instanceof DeviceError)) throw error;
+      }
+    }
+    const space = reserve(limit, false);
+    return new CpuDevice(print, space, startInline(space.memory));
+  }
+
+  /** Threads that execute kernels; 0 once the device is closed. */
+  get threads(): number {
+    return this.#resources?.threads.count ?? 0;
+  }
+
+  elementBytes(dtype: ComputeDType): number {
+    return CPU_BYTES[dtype];
+  }
+
+  allocate(bytes: number): DeviceBuffer {
+    const open = this.#open();
+    const block = this.#allocateBlock(open, bytes, "a buffer");
+    this.#bytes += bytes;
+    this.#buffers++;
+    this.#peak = Math.max(this.#peak, this.#bytes);
+    return new CpuBuffer(this, bytes, block);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    const b = this.#own(buffer);
+    b.freed = true;
+    if (!this.#resources) return;
+    this.#bytes -= b.bytes;
+    this.#buffers--;
+    this.#resources.heap.release(b.block, b.lastUse);
+  }
+
+  upload(buffer: DeviceBuffer, data: ArrayBufferView): void {
+    const { memory, heap, queue } = this.#open();
+    const b = this.#own(buffer);
+    if (data.byteLength > b.bytes)
+      throw new DeviceError(`upload of ${data.byteLength} bytes into a buffer of ${b.bytes} bytes`);
+    if (b.lastUse > queue.completed)
+      throw new DeviceError("upload into a buffer that an enqueued run uses; await settle(0), or take a new buffer");
+    if (b.block.busyUntil > queue.completed) {
+      const idle = heap.allocate(b.bytes, queue.completed);
+      if (idle) {
+        heap.release(b.block, b.block.busyUntil);
+        b.block = idle;
+      } else queue.drain();
+    }
+    const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    new Uint8Array(memory.buffer, b.block.address, data.byteLength).set(source);
+  }
+
+  async read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer> {
+    const open = this.#open();
+    const b = this.#own(buffer);
+    if (!(byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= b.bytes))
+      throw new DeviceError(`read of ${byteLength} bytes at ${byteOffset} from a buffer of ${b.bytes} bytes`);
+    const { memory, queue } = open;
+    const bytesAt = (address: number): ArrayBuffer =>
+      new Uint8Array(memory.buffer, address, byteLength).slice().buffer as ArrayBuffer;
+    if (queue.pending === 0 || byteLength === 0) {
+      this.#throwIfFailed(open);
+      return bytesAt(b.block.address + byteOffset);
+    }
+    // What is enqueued later may change the buffer before the host gets to copy it: the threads take a snapshot.
+    const snapshot = this.#own(this.allocate(byteLength));
+    try {
+      const kernel = this.#load(open, copyKernel(byteOffset, byteLength), "copy", [
+        { kind: "external", index: 0 },
+        { kind: "external", index: 1 },
+      ]);
+      this.#enqueue(open, encodeProgram([kernel], []), [b, snapshot], new Uint32Array(0));
+      await queue.until(snapshot.lastUse);
+      this.#throwIfFailed(open);
+      return bytesAt(snapshot.block.address);
+    } finally {
+      this.free(snapshot);
+    }
+  }
+
+  compile(plan: Plan): CompiledPlan {
+    const open = this.#open();
+    const known = this.#programs.get(plan);
+    if (known) return new CpuPlan(this, plan, 0, known);
+    const before = this.#functions.size;
+    const kernels = plan.kernels.map(({ kernel, buffers }) =>
+      this.#load(open, this.#print(kernel), kernel.name, buffers),
+    );
+    const program = encodeProgram(kernels, plan.slots);
+    this.#programs.set(plan, program);
+    return new CpuPlan(this, plan, this.#functions.size - before, program);
+  }
+
+  run(compiled: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
+    const open = this.#open();
+    if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
+      throw new DeviceError("run of a plan that another device compiled; compile it on this one");
+    const { plan, program } = compiled;
+    if (externals.length !== plan.externals || uniforms.length !== plan.uniforms)
+      throw new DeviceError(
+        `run with ${externals.length} buffers and ${uniforms.length} uniforms ` +
+          `of a plan that takes ${plan.externals} and ${plan.uniforms}`,
+      );
+    this.#enqueue(
+      open,
+      program,
+      externals.map((buffer) => this.#own(buffer)),
+      uniforms,
+    );
+  }
+
+  pending(): number {
+    return this.#resources?.queue.pending ?? 0;
+  }
+
+  async settle(runs: number): Promise<void> {
+    const open = this.#open();
+    await open.queue.until(open.queue.enqueued - runs);
+    this.#throwIfFailed(open);
+  }
+
+  memory(): DeviceMemory {
+    return { bytes: this.#bytes, reserved: this.#resources?.memory.buffer.byteLength ?? 0, peak: this.#peak };
+  }
+
+  resetPeak(): void {
+    this.#peak = this.#bytes;
+  }
+
+  close(): void {
+    const open = this.#resources;
+    if (!open) return;
+    this.#resources = undefined;
+    open.queue.abort(closedError());
+    open.threads.close();
+    this.#bytes = 0;
+    this.#buffers = 0;
+  }
+
+  #open(): Resources {
+    if (!this.#resources) throw closedError();
+    return this.#resources;
+  }
+
+  #own(buffer: DeviceBuffer): CpuBuffer {
+    if (!(buffer instanceof CpuBuffer) || buffer.owner !== this)
+      throw new DeviceError("the buffer belongs to another device; copy its data to this one");
+    if (buffer.freed) throw new DeviceError(`the buffer of ${buffer.bytes} bytes was freed`);
+    return buffer;
+  }
+
+  #throwIfFailed({ queue }: Resources): void {
+    const failure = queue.failure();
+    if (failure)
+      throw new DeviceError(
+        `kernel ${this.#names[failure.name]} failed on the cpu device: ${failure.message}. ` +
+          "What ran after it was skipped; make a new device and restore from the last checkpoint",
+      );
+  }
+
+  #allocateBlock(open: Resources, bytes: number, what: string): Block {
+    let block = open.heap.allocate(bytes);
+    if (!block && open.workspace) {
+      open.heap.release(open.workspace, open.queue.enqueued);
+      open.workspace = undefined;
+      block = open.heap.allocate(bytes);
+    }
+    if (block) return block;
+    throw new DeviceError(
+      `out of memory on the cpu device: ${inMiB(bytes)} asked for ${what}; ${inMiB(this.#bytes)} live in ` +
+        `${this.#buffers} buffers, largest free piece ${inMiB(open.heap.largest)}, limit ${inMiB(this.#limit)}. ` +
+        "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
+    );
+  }
+
+  /** Makes the code of a kernel known to the threads. */
+  #load(
+    { queue, threads }: Resources,
+    kernel: CpuKernel,
+    name: string,
+    buffers: LoadedKernel["buffers"],
+  ): LoadedKernel {
+    let index = this.#functions.get(kernel.code.key);
+    if (index === undefined) {
+      const bytes = kernel.code.assemble(threads.shared);
+      if (bytes.length > 2 * MAX_COMMAND_WORDS)
+        throw new DeviceError(`kernel ${name} is ${bytes.length} bytes of code, more than the cpu device takes`);
+      index = this.#functions.size;
+      queue.load(index, bytes);
+      this.#functions.set(kernel.code.key, index);
+    }
+    let number = this.#nameNumbers.get(name);
+    if (number === undefined) {
+      number = this.#names.push(name) - 1;
+      this.#nameNumbers.set(name, number);
+    }
+    return { kernel, function: index, name: number, buffers };
+  }
+
+  #enqueue(open: Resources, program: Program, externals: readonly CpuBuffer[], uniforms: Uint32Array): void {
+    if (program.commands.length === 0) return;
+    const { queue, threads } = open;
+    const bytes = program.slotBytes + threads.count * program.scratch;
+    const slots = this.#workspace(open, bytes);
+    queue.run(
+      bindProgram(program, {
+        externals: externals.map((b) => b.block.address),
+        slots,
+        scratch: slots + program.slotBytes,
+        uniforms,
+      }),
+    );
+    for (const b of externals) b.lastUse = queue.enqueued;
+    this.#peak = Math.max(this.#peak, this.#bytes + bytes);
+  }
+
+  /** Address of at least `bytes` for the slots and scratch of the next run. */
+  #workspace(open: Resources, bytes: number): number {
+    if (bytes === 0) return 0;
+    if (open.workspace && open.workspace.size < bytes) {
+      open.heap.release(open.workspace, open.queue.enqueued);
+      open.workspace = undefined;
+    }
+    open.workspace ??= this.#allocateBlock(open, bytes, "the slots and scratch of a run");
+    return open.workspace.address;
+  }
+}
+
+const closedError = (): DeviceError => new DeviceError("the cpu device was closed; make a new one");
+
+interface Space {
+  readonly memory: WebAssembly.Memory;
+  /** Bytes that its heap can grow to. */
+  readonly limit: number;
+}
+
+/** A memory whose heap can grow to `limit` bytes, or to less if the engine reserves no room for so many. */
+function reserve(limit: number, shared: boolean): Space {
+  const initial = Math.ceil(HEAP_START / PAGE);
+  for (let maximum = Math.ceil((HEAP_START + limit) / PAGE); ; maximum = Math.max(initial, maximum >>> 1)) {
+    try {
+      const memory = new WebAssembly.Memory({ initial, maximum, shared });
+      return { memory, limit: Math.min(limit, maximum * PAGE - HEAP_START) };
+    } catch (cause) {
+      if (maximum === initial) throw new DeviceError("the engine gives no memory to WebAssembly", { cause });
+    }
+  }
+}
+
+/** Grows the memory so that addresses below `end` exist; false if the engine refuses. */
+function growTo(memory: WebAssembly.Memory, end: number, limit: number): boolean {
+  const have = memory.buffer.byteLength;
+  if (end <= have) return true;
+  for (const size of [Math.max(end, Math.min(have + GROWTH, limit)), end]) {
+    try {
+      memory.grow(Math.ceil((size - have) / PAGE));
+      return true;
+    } catch {
+      // Less may do.
+    }
+  }
+  return false;
+}

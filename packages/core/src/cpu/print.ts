@@ -1,0 +1,26 @@
+/** Prints a kernel as WebAssembly. */
+
+import type { Kernel } from "../kernel.js";
+import { printConv } from "./conv.js";
+import { printMatmul } from "./gemm.js";
+import type { CpuKernel } from "./kernel.js";
+import { printLoop } from "./loop.js";
+import { printScan } from "./scan.js";
+import { printSort } from "./sort.js";
+
+export function printKernel(kernel: Kernel): CpuKernel {
+  switch (kernel.kind) {
+    case "loop":
+      return printLoop(kernel);
+    case "matmul":
+      return printMatmul(kernel);
+    case "conv2d":
+    case "conv2dInputGrad":
+    case "conv2dWeightGrad":
+      return printConv(kernel);
+    case "scan":
+      return printScan(kernel);
+    case "sort":
+      return printSort(kernel);
+  }
+}

@@ -1,0 +1,32 @@
+/** The host is Node: `node:worker_threads`. */
+
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { Platform } from "./platform.js";
+
+export const platform: Platform = {
+  cores: availableParallelism(),
+  threads: true,
+  startThread(source, data, onMessage, onEnd) {
+    const script = `const { parentPort, workerData } = require("node:worker_threads");
+      (${source})(workerData, (message) => parentPort.postMessage(message));`;
+    // The loaders and module types that the program was started with are not for this script.
+    const worker = new Worker(script, { eval: true, workerData: data, execArgv: [], name: "kindling" });
+    let ended = false;
+    const end = (reason: string): void => {
+      if (!ended) onEnd(reason);
+      ended = true;
+    };
+    worker.on("message", onMessage);
+    worker.on("error", (error) => end(String(error)));
+    worker.on("exit", (code) => end(`it exited with code ${code}`));
+    return {
+      keepAlive: (keep) => (keep ? worker.ref() : worker.unref()),
+      terminate() {
+        ended = true;
+        void worker.terminate();
+      },
+    };
+  },
+  macrotask: (task) => void setImmediate(task),
+};
