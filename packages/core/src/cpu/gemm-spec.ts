@@ -1,0 +1,95 @@
+/**
+ * The one problem that matmul and the three convolutions are turned into: a contraction
+ *
+ *     C[batch, m, n] = Σk A[batch, m, k] · B[batch, k, n]
+ *
+ * whose four axes are each made of several digits (the n axis of a convolution is image, row and column), so that the
+ * element of an operand at (m, k) is at `M offset(m) + K offset(k)`. A convolution's input is made to fit this form by a
+ * zero-padded copy of the rows and channels that a block needs, where padding is needed at all: its `Slab`.
+ */
+
+import type { Access } from "../kernel.js";
+
+/** One digit of an axis and what it adds to an address, in elements, when it grows by one. */
+export interface Digit {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** Offsets along an axis, outermost digit first. The empty list is the offset 0. */
+export type Walk = readonly Digit[];
+
+/** An operand that is addressed directly, or, where there is a slab, whose `row` and `column` address the slab. */
+export interface Operand {
+  readonly access: Access;
+  /** Elements beyond the access's own offset. */
+  readonly offset: number;
+  readonly batch: Walk;
+  /** Along m for A, along n for B. */
+  readonly lane: Walk;
+  readonly k: Walk;
+}
+
+/**
+ * A zero-padded copy of part of an image tensor [image, channel, y, x], made for each block. Its rows are counted over
+ * all images: row `r` is row `r % height` of image `⌊r / height⌋`, and lies `top` rows above the tensor's.
+ */
+export interface Slab {
+  /** The axis that channels are the outer digit of, and the one whose digits are image, row and column. */
+  readonly channelAxis: "k" | "n";
+  /** Kernel positions that share a channel. */
+  readonly taps: number;
+  /** Elements between images, channels, rows and columns of the tensor. */
+  readonly strides: readonly [number, number, number, number];
+  readonly tensorHeight: number;
+  readonly tensorWidth: number;
+  readonly height: number;
+  readonly width: number;
+  /** Zeros before the tensor's first row and column; negative where rows or columns are left out. */
+  readonly top: number;
+  readonly left: number;
+  /** Rows and columns of the grid that the other axis counts, its step in slab rows, and rows that one point needs. */
+  readonly gridHeight: number;
+  readonly gridWidth: number;
+  readonly step: number;
+  readonly extent: number;
+}
+
+/** A value that is affine in batch, m and n: the address of an epilogue's access, or a position. */
+export interface Affine {
+  readonly offset: number;
+  readonly batch: Walk;
+  readonly m: Walk;
+  readonly n: Walk;
+}
+
+export interface Contraction {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Operand;
+  readonly b: Operand;
+  /** Where B is gathered from; absent when nothing has to be padded. */
+  readonly slab?: Slab;
+  /** The epilogue's affine values over this contraction's digits, in the order the epilogue numbers them. */
+  readonly affine: readonly Affine[];
+}
+
+/** Joins neighbouring digits that are one in every one of the walks, and drops those of size 1. */
+export function mergeWalks(walks: readonly Walk[]): Walk[] {
+  const merged: Digit[][] = walks.map(() => []);
+  const digits = walks[0]?.length ?? 0;
+  for (let d = 0; d < digits; d++) {
+    if (walks[0][d].size === 1) continue;
+    const joins = merged[0].length > 0 && walks.every((w, i) => merged[i].at(-1)!.stride === w[d].size * w[d].stride);
+    walks.forEach((w, i) => {
+      const size = joins ? merged[i].pop()!.size * w[d].size : w[d].size;
+      merged[i].push({ size, stride: w[d].stride });
+    });
+  }
+  return merged;
+}
+
+/** The walk without digits of size 1, with digits that continue each other joined. */
+export const mergeWalk = (walk: Walk): Walk => mergeWalks([walk])[0];

@@ -1,0 +1,65 @@
+/**
+ * The micro-kernel: a tile of the result kept in registers while one panel of A and one of B stream by. It is the only
+ * code that multiplies, knows no shape, and is called once a tile, so the engine optimises it within milliseconds.
+ */
+
+import { f32x4, hasRelaxedSimd, i32, v128, type WasmFunction, type WasmModule } from "./wasm/index.js";
+
+/** Rows and columns of a tile, and whether multiply and add are one (relaxed) instruction. */
+export interface TileShape {
+  readonly mr: number;
+  readonly nr: number;
+  readonly fused: boolean;
+}
+
+/**
+ * The tile for this engine. Sixteen vector registers hold the tile, a row of B and one splat of A; a separate product
+ * needs room too, and a spill costs more than a larger tile gains (docs/kernels-cpu.md).
+ */
+export const tileShape = (): TileShape =>
+  hasRelaxedSimd() ? { mr: 6, nr: 8, fused: true } : { mr: 4, nr: 8, fused: false };
+
+export type TileFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32"], "void">;
+
+/**
+ * tile(a, b, bEnd, c, pitch, first): C[mr × nr] = (first ? 0 : C) + A·B, where `a` holds mr values and `b` nr values for
+ * each k, `bEnd` ends the panel of B, and rows of C are `pitch` bytes apart.
+ */
+export function printTile(m: WasmModule, { mr, nr, fused }: TileShape): TileFunction {
+  const vectors = nr / 4;
+  return m.helper(["i32", "i32", "i32", "i32", "i32", "i32"], "void", (f, a, b, bEnd, c, pitch, first) => {
+    const acc = Array.from({ length: mr }, () => Array.from({ length: vectors }, () => f.local("v128")));
+    const row = f.local("i32");
+    f.if(i32.eqz(first), () => {
+      f.set(row, c);
+      for (const line of acc) {
+        line.forEach((x, j) => {
+          f.set(x, v128.load(row, 16 * j));
+        });
+        f.increment(row, pitch);
+      }
+    });
+    const lanes = Array.from({ length: vectors }, () => f.local("v128"));
+    const left = f.local("v128");
+    f.while(i32.ltU(b, bEnd), () => {
+      lanes.forEach((x, j) => {
+        f.set(x, v128.load(b, 16 * j));
+      });
+      acc.forEach((line, i) => {
+        f.set(left, v128.load32Splat(a, 4 * i));
+        line.forEach((x, j) => {
+          f.set(x, fused ? f32x4.relaxedMadd(left, lanes[j], x) : f32x4.add(x, f32x4.mul(left, lanes[j])));
+        });
+      });
+      f.increment(a, 4 * mr);
+      f.increment(b, 4 * nr);
+    });
+    f.set(row, c);
+    for (const line of acc) {
+      line.forEach((x, j) => {
+        f.store("v128", row, x, 16 * j);
+      });
+      f.increment(row, pitch);
+    }
+  });
+}
