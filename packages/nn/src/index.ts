@@ -1,1 +1,7 @@
-export {};
+/** @kindling/nn: modules, layers, losses and initialisers, as torch.nn. */
+
+export { StateDictError } from "./errors.js";
+export { type ForwardHook, type ForwardPreHook, type HookHandle, type Layer, Module } from "./module.js";
+export { nearestNames } from "./names.js";
+export { Parameter } from "./parameter.js";
+export type { LoadResult, LoadStateDictOptions, StateDict } from "./state-dict.js";
