@@ -1,0 +1,28 @@
+// What the runner times: a task that peers understand too, and how Kindling does it.
+
+import type { PeerTask } from "../peers/tasks.js";
+
+/** Does the work once and resolves when the device is done. */
+export type Run = () => Promise<unknown>;
+
+export interface Workload {
+  /** The same work in the peers' words. Its name is the workload's. */
+  task: PeerTask;
+  /** Floating-point operations of one run, a multiply-add counted as two; left out where no one number is fair. */
+  flops?: number;
+  /** Makes inputs and weights. They are not timed. */
+  prepare(): Run | Promise<Run>;
+}
+
+/** What one workload took. */
+export interface Measurement {
+  name: string;
+  /** Median wall time of a run. */
+  ms: number;
+  /** Billions of floating-point operations a second, where the workload counts them. */
+  gflops?: number;
+  /** Kernels launched in a run. */
+  kernels: number;
+  /** Highest device memory while it ran: live tensors, pool in use and workspaces. */
+  peakBytes: number;
+}
