@@ -18,7 +18,7 @@ const SCRATCH = ["lanesA", "lanesB", "ksA", "ksB", "panelsA", "panelsB", "c", "s
 /** The slab: 0 for none, 1 where k counts its channels, 2 where n does; its tensor; its rows; the grid of points. */
 const SLAB = [
   ...(["slabKind", "taps", "tensorImage", "tensorChannel", "tensorRow", "tensorColumn", "tensorHeight"] as const),
-  ...(["height", "top", "lead", "firstColumn", "copied", "tail", "rowBytes", "channelBytes"] as const),
+  ...(["height", "top", "lead", "firstColumn", "copied", "tail", "rowBytes", "channelBytes", "origin"] as const),
   ...(["gridHeight", "gridWidth", "step", "extent"] as const),
 ] as const;
 /** The size of the innermost digit of n, which all affine values of the epilogue share. */
@@ -97,9 +97,17 @@ export function writeParams(
       put(name, plan[name]);
     for (const name of ["m", "n", "k"] as const) put(name, c[name]);
 
+    const { slab } = c;
+    const byChannel = ([channel, ...taps]: Walk): Walk => [
+      { size: channel.size, stride: slab!.width * plan.slabRows },
+      ...taps,
+    ];
+    const b = slab
+      ? { ...c.b, [slab.channelAxis === "k" ? "k" : "lane"]: byChannel(slab.channelAxis === "k" ? c.b.k : c.b.lane) }
+      : c.b;
     for (const [name, operand] of [
       ["a", c.a],
-      ["b", c.b],
+      ["b", b],
     ] as const) {
       const { access, offset } = operand;
       addresses.push({
@@ -126,7 +134,6 @@ export function writeParams(
     room("panelsB", F32 * (plan.nt * plan.kt + 4));
     room("c", F32 * plan.mt * plan.nt);
 
-    const { slab } = c;
     if (slab) {
       const lead = Math.min(slab.width, Math.max(0, slab.left));
       const copied = Math.max(0, Math.min(slab.width, slab.tensorWidth + slab.left) - lead);
@@ -146,6 +153,7 @@ export function writeParams(
       put("tail", F32 * (slab.width - lead - copied));
       put("rowBytes", F32 * slab.width);
       put("channelBytes", F32 * slab.width * plan.slabRows);
+      put("origin", F32 * slab.origin);
       put("gridHeight", slab.gridHeight);
       put("gridWidth", slab.gridWidth);
       put("step", slab.step);

@@ -73,9 +73,10 @@ function blockCounts(tiles: number): number[] {
 
 export function planBlocks(c: Contraction, { mr, nr }: TileShape): BlockPlan {
   const { batch, m, n, k, slab } = c;
-  const unit = slab?.channelAxis === "k" ? slab.taps : 4;
+  // A slice of k preferably takes whole channels, or whole rows of the grid.
+  const unit = slab ? (slab.channelAxis === "k" ? slab.taps : slab.gridWidth) : 4;
   const slices = Math.max(1, Math.round(k / DEPTH));
-  const kt = Math.max(1, Math.min(k, roundUp(ceilDiv(k, slices), unit)));
+  const kt = Math.max(1, Math.min(k, roundUp(ceilDiv(k, slices), unit <= DEPTH ? unit : 4)));
   const work = batch * m * n * k;
   const wanted = Math.max(1, Math.min(MANY_TASKS, Math.floor(work / TASK_WORK)));
   const [costA, costB] = [moveCost(c.a), moveCost(c.b)];

@@ -5,7 +5,8 @@ import { call, f32, i32, v128, type WasmFunction, type WasmModule } from "./wasm
 
 /**
  * slab(record, to, tensor, lane0, lanes, point0, points) → base. Copies the channels of the lanes and the rows under the
- * grid's points to `to`; `base` is where channel 0 and row 0 would lie.
+ * grid's points to `to`; `base` is where the first tap of
+ * grid point 0 and channel 0 would lie.
  */
 export type SlabFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "i32">;
 
@@ -98,12 +99,11 @@ export function printSlab(m: WasmModule): SlabFunction {
       const channelEnd = f.let(i32.add(i32.divU(i32.sub(i32.add(lane0, lanes), 1), field(record, "taps")), 1));
       const first = f.let(call(rowOf, record, point0));
       const last = f.let(i32.add(call(rowOf, record, i32.sub(i32.add(point0, points), 1)), field(record, "extent")));
-      const base = f.let(
-        i32.sub(
-          i32.sub(to, i32.mul(channel, field(record, "channelBytes"))),
-          i32.mul(first, field(record, "rowBytes")),
-        ),
+      const before = i32.add(
+        i32.mul(channel, field(record, "channelBytes")),
+        i32.mul(first, field(record, "rowBytes")),
       );
+      const base = f.let(i32.add(i32.sub(to, before), field(record, "origin")));
       f.forFrom(channel, channelEnd, 1, () => {
         f.call(channelRows, record, to, i32.add(tensor, i32.mul(channel, field(record, "tensorChannel"))), first, last);
         f.increment(to, field(record, "channelBytes"));

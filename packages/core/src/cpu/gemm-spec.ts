@@ -19,7 +19,7 @@ export interface Digit {
 /** Offsets along an axis, outermost digit first. The empty list is the offset 0. */
 export type Walk = readonly Digit[];
 
-/** An operand that is addressed directly, or, where there is a slab, whose `row` and `column` address the slab. */
+/** An operand that is addressed directly, or whose `lane` and `k` address a slab of the tensor that `access` reads. */
 export interface Operand {
   readonly access: Access;
   /** Elements beyond the access's own offset. */
@@ -32,12 +32,13 @@ export interface Operand {
 
 /**
  * A zero-padded copy of part of an image tensor [image, channel, y, x], made for each block. Its rows are counted over
- * all images: row `r` is row `r % height` of image `⌊r / height⌋`, and lies `top` rows above the tensor's.
+ * all images: row `r` is row `r % height` of image `⌊r / height⌋`, and shows the tensor's row `r % height − top`. One of
+ * the axes k and n counts channels and, within them, taps of the kernel; its outermost digit moves by slab channels,
+ * whatever its stride says. The other axis counts the grid of points: image, row, column.
  */
 export interface Slab {
-  /** The axis that channels are the outer digit of, and the one whose digits are image, row and column. */
   readonly channelAxis: "k" | "n";
-  /** Kernel positions that share a channel. */
+  /** Taps of the kernel, which share a channel. */
   readonly taps: number;
   /** Elements between images, channels, rows and columns of the tensor. */
   readonly strides: readonly [number, number, number, number];
@@ -48,9 +49,11 @@ export interface Slab {
   /** Zeros before the tensor's first row and column; negative where rows or columns are left out. */
   readonly top: number;
   readonly left: number;
-  /** Rows and columns of the grid that the other axis counts, its step in slab rows, and rows that one point needs. */
+  /** The element of the slab at which the first tap of the first point lies. */
+  readonly origin: number;
   readonly gridHeight: number;
   readonly gridWidth: number;
+  /** Slab rows from one row of the grid to the next, and rows that the taps of one point span. */
   readonly step: number;
   readonly extent: number;
 }

@@ -1,0 +1,300 @@
+/**
+ * Convolutions on the cpu device, each as a contraction whose operands are gathered while they are packed (implicit
+ * GEMM; Chetlur et al. 2014, "cuDNN: Efficient Primitives for Deep Learning").
+ *
+ * - conv2d: rows are output channels, columns the pixels of all images, k the taps of the input channels.
+ * - conv2dInputGrad: rows are input channels, k the taps of the output channels. With a stride, pixels of the input fall
+ *   into phases that meet different taps; each phase is a contraction without a stride.
+ * - conv2dWeightGrad: rows are output channels, columns the taps of the input channels, k the pixels of all images.
+ */
+
+import type { Access, ConvKernel } from "../kernel.js";
+import { type AffineStrides, epiloguePrinter } from "./gemm-epilogue.js";
+import { checkOperand, contractionKernel } from "./gemm-kernel.js";
+import { type Affine, type Contraction, mergeWalks, type Operand, type Slab, type Walk } from "./gemm-spec.js";
+import type { CpuKernel } from "./kernel.js";
+
+export function printConv(kernel: ConvKernel): CpuKernel {
+  checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
+  checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
+  const epilogue = epiloguePrinter(kernel.epilogue);
+  const contractions = {
+    conv2d: forward,
+    conv2dInputGrad: inputGradient,
+    conv2dWeightGrad: weightGradient,
+  }[kernel.kind](kernel, epilogue.affine);
+  return contractionKernel(contractions, epilogue);
+}
+
+/** What one spatial axis of a gather does: point p and tap t meet the tensor at p·step + t·tapStep + origin. */
+interface Axis {
+  /** Size of the tensor. */
+  readonly size: number;
+  readonly points: number;
+  readonly step: number;
+  readonly taps: number;
+  readonly tapStep: number;
+  readonly origin: number;
+}
+
+const reach = ({ points, step, taps, tapStep, origin }: Axis) => {
+  const span = (taps - 1) * tapStep;
+  return { first: origin + Math.min(0, span), last: origin + Math.max(0, span) + (points - 1) * step };
+};
+
+const inBounds = (axis: Axis): boolean => {
+  const { first, last } = reach(axis);
+  return first >= 0 && last < axis.size;
+};
+
+interface Gather {
+  readonly operand: Operand;
+  readonly slab?: Slab;
+}
+
+/**
+ * The operand B that reads `channels` channels of an image tensor at the taps of each point, directly if no tap of any
+ * point is out of bounds. Channels and taps are counted by `channelAxis`, images and points by the other axis.
+ */
+function gather(
+  access: Access,
+  { groups, images, channels }: { groups: number; images: number; channels: number },
+  y: Axis,
+  x: Axis,
+  channelAxis: "k" | "n",
+): Gather {
+  const [imageStride, channelStride, rowStride, columnStride] = access.strides;
+  const direct = (inBounds(y) && inBounds(x)) || y.taps * x.taps === 0;
+  const [row, column] = direct ? [rowStride, columnStride] : [slabWidth(x), 1];
+  const taps: Walk = [
+    { size: channels, stride: channelStride },
+    { size: y.taps, stride: y.tapStep * row },
+    { size: x.taps, stride: x.tapStep * column },
+  ];
+  const points: Walk = [
+    { size: images, stride: direct ? imageStride : slabWidth(x) * slabHeight(y) },
+    { size: y.points, stride: y.step * row },
+    { size: x.points, stride: x.step * column },
+  ];
+  const operand = {
+    access,
+    offset: direct && y.taps * x.taps > 0 ? y.origin * row + x.origin * column : 0,
+    batch: [{ size: groups, stride: channels * channelStride }],
+    lane: channelAxis === "n" ? taps : points,
+    k: channelAxis === "n" ? points : taps,
+  };
+  if (direct) return { operand };
+  const [top, left] = [-reach(y).first, -reach(x).first];
+  return {
+    operand,
+    slab: {
+      channelAxis,
+      taps: y.taps * x.taps,
+      strides: [imageStride, channelStride, rowStride, columnStride],
+      tensorHeight: y.size,
+      tensorWidth: x.size,
+      height: slabHeight(y),
+      width: slabWidth(x),
+      top,
+      left,
+      origin: (y.origin + top) * slabWidth(x) + x.origin + left,
+      gridHeight: y.points,
+      gridWidth: x.points,
+      step: y.step,
+      extent: (y.taps - 1) * Math.abs(y.tapStep) + 1,
+    },
+  };
+}
+
+const slabHeight = (axis: Axis): number => reach(axis).last - reach(axis).first + 1;
+const slabWidth = slabHeight;
+
+/** The epilogue's affine values over a contraction: walks along batch, m and n from the strides of output dimensions. */
+function spread(
+  affine: readonly AffineStrides[],
+  axes: (strides: readonly number[]) => { offset: number; batch: Walk; m: Walk; n: Walk },
+): Affine[] {
+  const parts = affine.map(({ offset, strides }) => {
+    const axis = axes(strides);
+    return { ...axis, offset: offset + axis.offset };
+  });
+  const columns = mergeWalks(parts.map(({ n }) => n));
+  return parts.map((part, i) => ({ ...part, n: columns[i] }));
+}
+
+function forward({ shape: s, a: input, b: weight }: ConvKernel, affine: readonly AffineStrides[]): Contraction[] {
+  const [w0, w1, w2, w3] = weight.strides;
+  const { operand, slab } = gather(
+    input,
+    { groups: s.groups, images: s.n, channels: s.ic },
+    inputAxis(s.ih, s.oh, s.kh, s, 0),
+    inputAxis(s.iw, s.ow, s.kw, s, 1),
+    "k",
+  );
+  return [
+    {
+      batch: s.groups,
+      m: s.oc,
+      n: s.n * s.oh * s.ow,
+      k: s.ic * s.kh * s.kw,
+      a: {
+        access: weight,
+        offset: 0,
+        batch: [{ size: s.groups, stride: s.oc * w0 }],
+        lane: [{ size: s.oc, stride: w0 }],
+        k: [
+          { size: s.ic, stride: w1 },
+          { size: s.kh, stride: w2 },
+          { size: s.kw, stride: w3 },
+        ],
+      },
+      b: operand,
+      slab,
+      affine: spread(affine, ([image, channel, row, column]) => ({
+        offset: 0,
+        batch: [{ size: s.groups, stride: s.oc * channel }],
+        m: [{ size: s.oc, stride: channel }],
+        n: [
+          { size: s.n, stride: image },
+          { size: s.oh, stride: row },
+          { size: s.ow, stride: column },
+        ],
+      })),
+    },
+  ];
+}
+
+/** The axis along which points of the output read the input. */
+const inputAxis = (size: number, points: number, taps: number, s: ConvKernel["shape"], i: 0 | 1): Axis => ({
+  size,
+  points,
+  step: s.stride[i],
+  taps,
+  tapStep: s.dilation[i],
+  origin: -s.padding[i],
+});
+
+/** One phase of one axis of the input gradient: input positions phase, phase + stride, … and the taps they meet. */
+interface Phase {
+  readonly phase: number;
+  /** The first such tap, and from each to the next. */
+  readonly firstTap: number;
+  readonly tapStep: number;
+  /** How its positions read the output gradient. */
+  readonly axis: Axis;
+}
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+
+function phasesOf(inputs: number, outputs: number, taps: number, s: ConvKernel["shape"], i: 0 | 1): Phase[] {
+  const [stride, padding, dilation] = [s.stride[i], s.padding[i], s.dilation[i]];
+  // Tap t of input position p comes from output (p + padding − t·dilation) / stride, if that is whole.
+  const tapStep = stride / gcd(dilation, stride);
+  const phases: Phase[] = [];
+  for (let phase = 0; phase < Math.min(stride, inputs); phase++) {
+    let firstTap = 0;
+    while (firstTap < tapStep && (phase + padding - firstTap * dilation) % stride !== 0) firstTap++;
+    const met = firstTap < tapStep && firstTap < taps ? Math.ceil((taps - firstTap) / tapStep) : 0;
+    phases.push({
+      phase,
+      firstTap: met ? firstTap : 0,
+      tapStep,
+      axis: {
+        size: outputs,
+        points: Math.ceil((inputs - phase) / stride),
+        step: 1,
+        taps: met,
+        tapStep: (-tapStep * dilation) / stride,
+        origin: met ? (phase + padding - firstTap * dilation) / stride : 0,
+      },
+    });
+  }
+  return phases;
+}
+
+function inputGradient(
+  { shape: s, a: output, b: weight }: ConvKernel,
+  affine: readonly AffineStrides[],
+): Contraction[] {
+  const [w0, w1, w2, w3] = weight.strides;
+  const columnPhases = phasesOf(s.iw, s.ow, s.kw, s, 1);
+  return phasesOf(s.ih, s.oh, s.kh, s, 0).flatMap((y) =>
+    columnPhases.map((x): Contraction => {
+      const { operand, slab } = gather(output, { groups: s.groups, images: s.n, channels: s.oc }, y.axis, x.axis, "k");
+      return {
+        batch: s.groups,
+        m: s.ic,
+        n: s.n * y.axis.points * x.axis.points,
+        k: s.oc * y.axis.taps * x.axis.taps,
+        a: {
+          access: weight,
+          offset: y.firstTap * w2 + x.firstTap * w3,
+          batch: [{ size: s.groups, stride: s.oc * w0 }],
+          lane: [{ size: s.ic, stride: w1 }],
+          k: [
+            { size: s.oc, stride: w0 },
+            { size: y.axis.taps, stride: y.tapStep * w2 },
+            { size: x.axis.taps, stride: x.tapStep * w3 },
+          ],
+        },
+        b: operand,
+        slab,
+        affine: spread(affine, ([image, channel, row, column]) => ({
+          offset: y.phase * row + x.phase * column,
+          batch: [{ size: s.groups, stride: s.ic * channel }],
+          m: [{ size: s.ic, stride: channel }],
+          n: [
+            { size: s.n, stride: image },
+            { size: y.axis.points, stride: s.stride[0] * row },
+            { size: x.axis.points, stride: s.stride[1] * column },
+          ],
+        })),
+      };
+    }),
+  );
+}
+
+function weightGradient(
+  { shape: s, a: input, b: output }: ConvKernel,
+  affine: readonly AffineStrides[],
+): Contraction[] {
+  const [y0, y1, y2, y3] = output.strides;
+  const { operand, slab } = gather(
+    input,
+    { groups: s.groups, images: s.n, channels: s.ic },
+    inputAxis(s.ih, s.oh, s.kh, s, 0),
+    inputAxis(s.iw, s.ow, s.kw, s, 1),
+    "n",
+  );
+  return [
+    {
+      batch: s.groups,
+      m: s.oc,
+      n: s.ic * s.kh * s.kw,
+      k: s.n * s.oh * s.ow,
+      a: {
+        access: output,
+        offset: 0,
+        batch: [{ size: s.groups, stride: s.oc * y1 }],
+        lane: [{ size: s.oc, stride: y1 }],
+        k: [
+          { size: s.n, stride: y0 },
+          { size: s.oh, stride: y2 },
+          { size: s.ow, stride: y3 },
+        ],
+      },
+      b: operand,
+      slab,
+      affine: spread(affine, ([channel, tapChannel, row, column]) => ({
+        offset: 0,
+        batch: [{ size: s.groups, stride: s.oc * channel }],
+        m: [{ size: s.oc, stride: channel }],
+        n: [
+          { size: s.ic, stride: tapChannel },
+          { size: s.kh, stride: row },
+          { size: s.kw, stride: column },
+        ],
+      })),
+    },
+  ];
+}
