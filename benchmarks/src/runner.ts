@@ -1,0 +1,39 @@
+// Times one workload on our device: warm-up apart, then the median of some runs, with what the core counted meanwhile.
+
+import { memory, resetPeak, resetStats, stats } from "@kindling/core";
+import type { Measurement, Run, Workload } from "./workload.js";
+
+/** Enough runs for plans to be cached and for the engine to move hot kernels to its optimising tier. */
+const warmUpRuns = 5;
+const warmUpMs = 500;
+
+async function warmUp(run: Run): Promise<void> {
+  const start = performance.now();
+  for (let runs = 0; runs < warmUpRuns || performance.now() - start < warmUpMs; runs++) await run();
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+export async function measure({ task, flops, prepare }: Workload, runs: number): Promise<Measurement> {
+  const run = await prepare();
+  await warmUp(run);
+  resetStats();
+  resetPeak();
+  const times: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    const start = performance.now();
+    await run();
+    times.push(performance.now() - start);
+  }
+  const ms = median(times);
+  return {
+    name: task.name,
+    ms,
+    gflops: flops === undefined ? undefined : flops / ms / 1e6,
+    kernels: stats().dispatches / runs,
+    peakBytes: memory().peak,
+  };
+}

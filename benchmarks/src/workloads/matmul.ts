@@ -1,0 +1,16 @@
+// Square matrix products.
+
+import { randn } from "@kindling/core";
+import type { Workload } from "../workload.js";
+
+const matmul = (n: number): Workload => ({
+  task: { name: `matmul ${n}`, op: "matmul", m: n, k: n, n },
+  flops: 2 * n ** 3,
+  prepare() {
+    const a = randn([n, n]);
+    const b = randn([n, n]);
+    return () => a.matmul(b).data();
+  },
+});
+
+export const matmuls = [256, 512, 1024, 2048].map(matmul);
