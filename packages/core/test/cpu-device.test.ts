@@ -1,0 +1,353 @@
+/** The cpu device: order of runs, threads, memory under enqueued work, failures, and the end of the process. */
+
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { CpuDevice, type CpuDeviceOptions } from "../dist/cpu/device.js";
+import type { DeviceBuffer } from "../dist/device.js";
+import { ArgumentError, DeviceError } from "../dist/errors.js";
+import {
+  brokenKernel,
+  chain,
+  external,
+  kernelOf,
+  planOf,
+  print,
+  shiftKernel,
+  shiftOnHost,
+  trappingKernel,
+  uniform,
+} from "./cpu-kernels.js";
+
+const devices: CpuDevice[] = [];
+async function start(options: CpuDeviceOptions = {}): Promise<CpuDevice> {
+  const device = await CpuDevice.start(options, print);
+  devices.push(device);
+  return device;
+}
+afterAll(() => {
+  for (const device of devices) device.close();
+});
+
+const MODES: readonly CpuDeviceOptions[] = [
+  { threads: 1 },
+  { threads: 2 },
+  { threads: 3 },
+  { threads: 5 },
+  { inline: true },
+];
+const label = (o: CpuDeviceOptions): string => (o.inline ? "inline" : `${o.threads} threads`);
+
+const ramp = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
+function filled(device: CpuDevice, data: Float32Array): DeviceBuffer {
+  const buffer = device.allocate(data.byteLength);
+  device.upload(buffer, data);
+  return buffer;
+}
+const floats = async (device: CpuDevice, buffer: DeviceBuffer): Promise<Float32Array> =>
+  new Float32Array(await device.read(buffer, 0, buffer.bytes));
+
+describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s", (_, mode) => {
+  it("runs kernels in order, each after all tasks of the one before", async () => {
+    const device = await start(mode);
+    const n = 1000;
+    const shifts = Array.from({ length: 60 }, (_, i) => (i * 37 + 11) % n);
+    const plan = device.compile(chain(n, shifts, 7));
+    const x = filled(device, ramp(n));
+    const y = device.allocate(4 * n);
+    for (const scale of [0.5, -0.75]) {
+      device.run(plan, [x, y], uniform(scale));
+      const expected = shifts.reduce((v, shift) => shiftOnHost(v, shift, scale), ramp(n));
+      expect(await floats(device, y)).toEqual(expected);
+    }
+  });
+
+  it("takes any number of runs without being awaited, and lets memory be reused under them", async () => {
+    const device = await start(mode);
+    const n = 64;
+    // Enough words to go around the ring more than once.
+    const shifts = Array.from({ length: 150 }, (_, i) => i % n);
+    const plan = device.compile(chain(n, shifts, 16));
+    let x = filled(device, ramp(n));
+    const expected = ramp(n);
+    for (let run = 0; run < 1000; run++) {
+      const y = device.allocate(4 * n);
+      device.run(plan, [x, y], uniform(0.5));
+      device.free(x);
+      x = y;
+    }
+    expect(device.pending()).toBeGreaterThan(0);
+    const result = await floats(device, x);
+    expect(device.pending()).toBe(0);
+    let v = expected;
+    for (let run = 0; run < 1000; run++) v = shifts.reduce((w, shift) => shiftOnHost(w, shift, 0.5), v);
+    expect(result).toEqual(v);
+    expect(device.memory().bytes).toBe(4 * n);
+    expect(device.memory().peak).toBeLessThan(64 * 1024);
+  });
+
+  it("agrees with a model for any sequence of allocate, upload, run, read and free", async () => {
+    const device = await start({ ...mode, memoryLimit: 2 ** 20 });
+    const n = 512;
+    const plan = device.compile(chain(n, [1, 5, 200], 32));
+    const op = fc.record({ kind: fc.constantFrom("new", "run", "run", "read", "free"), a: fc.nat(), b: fc.nat() });
+    let seed = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(op, { minLength: 20, maxLength: 120 }), async (ops) => {
+        const live: { buffer: DeviceBuffer; value: Float32Array }[] = [];
+        const reads: Promise<void>[] = [];
+        for (const { kind, a, b } of ops) {
+          const from = live[a % live.length];
+          if (live.length === 0 || (kind === "new" && live.length < 20)) {
+            const value = new Float32Array(n).fill(++seed);
+            live.push({ buffer: filled(device, value), value });
+          } else if (kind === "run") {
+            const buffer = device.allocate(4 * n);
+            device.run(plan, [from.buffer, buffer], uniform(b % 3));
+            const value = [1, 5, 200].reduce((v, shift) => shiftOnHost(v, shift, b % 3), from.value);
+            live.push({ buffer, value });
+            if (live.length > 20) device.free(live.shift()!.buffer);
+          } else if (kind === "read") {
+            reads.push(floats(device, from.buffer).then((value) => expect(value).toEqual(from.value)));
+          } else if (kind === "free") {
+            live.splice(live.indexOf(from), 1);
+            device.free(from.buffer);
+          }
+        }
+        for (const { buffer, value } of live) {
+          reads.push(floats(device, buffer).then((v) => expect(v).toEqual(value)));
+          device.free(buffer);
+        }
+        await Promise.all(reads);
+        expect(device.memory().bytes).toBe(0);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("reads what a buffer held at the time of the call", async () => {
+    const device = await start(mode);
+    const n = 20_000;
+    const there = device.compile(chain(n, [1], 100));
+    const x = filled(device, ramp(n));
+    const y = device.allocate(4 * n);
+    device.run(there, [x, y], uniform(2));
+    const before = device.read(y, 400, 4 * 1000);
+    device.run(there, [y, x], uniform(2));
+    device.run(there, [x, y], uniform(2));
+    device.free(y);
+    const expected = shiftOnHost(ramp(n), 1, 2);
+    expect(new Float32Array(await before)).toEqual(expected.slice(100, 1100));
+    expect(await floats(device, x)).toEqual(shiftOnHost(expected, 1, 2));
+  });
+
+  it("names the kernel that failed, at the next await and at later ones", async () => {
+    for (const [name, cpu, why] of [
+      ["gather_rows", trappingKernel, /memory access out of bounds/],
+      ["malformed", brokenKernel, /CompileError/],
+    ] as const) {
+      const device = await start(mode);
+      const x = filled(device, ramp(4));
+      device.run(device.compile(planOf([[kernelOf(name, cpu), []]])), [], new Uint32Array(0));
+      const plan = device.compile(chain(4, [1], 4));
+      const y = device.allocate(16);
+      device.run(plan, [x, y], uniform(1));
+      const error = await device.settle(0).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(DeviceError);
+      expect(String(error)).toContain(name);
+      expect(String(error)).toMatch(why);
+      await expect(device.read(y, 0, 16)).rejects.toThrow(name);
+      device.run(plan, [x, y], uniform(1));
+      await expect(device.settle(0)).rejects.toThrow(name);
+      expect(device.pending()).toBe(0);
+    }
+  });
+
+  it("lets the event loop turn while it works", async () => {
+    const device = await start(mode);
+    const n = 100_000;
+    const plan = device.compile(chain(n, new Array(400).fill(3), 1000));
+    const x = filled(device, ramp(n));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    device.run(plan, [x, device.allocate(4 * n)], uniform(0.5));
+    await device.settle(0);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  it("says how much memory an allocation lacked", async () => {
+    const device = await start({ ...mode, memoryLimit: 2 ** 20 });
+    const half = device.allocate(2 ** 19);
+    expect(() => device.allocate(2 ** 20)).toThrow(
+      /1\.0 MiB asked for a buffer; 0\.500 MiB live in 1 buffers, largest free piece 0\.500 MiB, limit 1\.0 MiB/,
+    );
+    device.free(half);
+    const whole = device.allocate(2 ** 20);
+    expect(device.memory()).toMatchObject({ bytes: 2 ** 20, peak: 2 ** 20 });
+    const n = 1000;
+    expect(() => device.run(device.compile(chain(n, [1, 2], 10)), [whole, whole], uniform(1))).toThrow(
+      /asked for the slots and scratch of a run/,
+    );
+  });
+
+  it("gives slots back to buffers that need their room", async () => {
+    const n = 2 ** 13;
+    const device = await start({ ...mode, memoryLimit: 16 * n });
+    const x = filled(device, ramp(n));
+    const plan = device.compile(chain(n, [1, 2], 1000));
+    device.run(plan, [x, x], uniform(1));
+    device.free(device.allocate(12 * n));
+    device.run(plan, [x, x], uniform(1));
+    await device.settle(0);
+    const twice = [1, 2, 1, 2].reduce((v, shift) => shiftOnHost(v, shift, 1), ramp(n));
+    expect(await floats(device, x)).toEqual(twice);
+  });
+});
+
+describe("cpu device", () => {
+  it("counts live buffers, slots and scratch, and settles into the memory that it has", async () => {
+    const device = await start({ threads: 3 });
+    const n = 4096;
+    const plan = device.compile(chain(n, [1, 2, 3], 64));
+    const x = filled(device, ramp(n));
+    const y = device.allocate(4 * n);
+    expect(device.memory().bytes).toBe(8 * n);
+    device.run(plan, [x, y], uniform(1));
+    expect(device.memory().peak).toBe(16 * n + 3 * 256);
+    device.resetPeak();
+    expect(device.memory().peak).toBe(8 * n);
+    const { reserved } = device.memory();
+    for (let i = 0; i < 50; i++) {
+      const z = device.allocate(4 * n);
+      device.run(plan, [x, z], uniform(1));
+      device.free(z);
+      await device.settle(2);
+    }
+    expect(device.memory()).toEqual({ bytes: 8 * n, reserved, peak: 20 * n + 3 * 256 });
+  });
+
+  it("compiles code once, however many plans use it", async () => {
+    const device = await start({ threads: 2 });
+    const first = chain(64, [1, 2, 3], 8);
+    expect(device.compile(first).compiled).toBe(1);
+    expect(device.compile(first).compiled).toBe(0);
+    expect(device.compile(chain(32, [4], 8)).compiled).toBe(0);
+  });
+
+  it("splits plans that do not fit one command, and passes over kernels without tasks", async () => {
+    const device = await start({ threads: 2 });
+    const shift = shiftKernel({ n: 16, shift: 1, grain: 4 });
+    const params = new Int32Array(200_000);
+    params.set(shift.params);
+    const wide = kernelOf("wide", { ...shift, params });
+    const empty = kernelOf("empty", { ...shift, tasks: 0 });
+    const plan = device.compile(
+      planOf(
+        [
+          [wide, [external(0), external(1)]],
+          [empty, [external(0), external(1)]],
+          [wide, [external(1), external(0)]],
+          [wide, [external(0), external(1)]],
+        ],
+        { externals: 2, uniforms: 1 },
+      ),
+    );
+    const x = filled(device, ramp(16));
+    const y = device.allocate(64);
+    for (let i = 0; i < 5; i++) device.run(plan, [x, y], uniform(0.5));
+    let value = ramp(16);
+    for (let i = 0; i < 10; i++) value = shiftOnHost(value, 1, 0.5);
+    expect(await floats(device, x)).toEqual(value);
+    const nothing = device.compile(planOf([[empty, [external(0), external(1)]]], { externals: 2, uniforms: 1 }));
+    device.run(nothing, [x, y], uniform(1));
+    expect(device.pending()).toBe(0);
+  });
+
+  it.each([{ threads: 2 }, { inline: true }])("computes at addresses above 2 GiB (%o)", async (mode) => {
+    const device = await start(mode);
+    // Nobody touches these, so they cost nothing but addresses.
+    device.allocate(2 ** 30);
+    device.allocate(2 ** 30);
+    const n = 1000;
+    const x = filled(device, ramp(n));
+    const y = device.allocate(4 * n);
+    device.run(device.compile(chain(n, [1, 2, 3], 64)), [x, y], uniform(2));
+    expect(await floats(device, y)).toEqual([1, 2, 3].reduce((v, shift) => shiftOnHost(v, shift, 2), ramp(n)));
+  });
+
+  it("refuses what is not its own, freed, or out of range", async () => {
+    const [device, other] = [await start({ threads: 1 }), await start({ inline: true })];
+    const plan = chain(4, [1], 4);
+    const x = device.allocate(16);
+    expect(() => device.run(other.compile(plan), [x, x], uniform(1))).toThrow(/another device/);
+    expect(() => device.run(device.compile(plan), [x], uniform(1))).toThrow(/1 buffers .* takes 2 and 1/);
+    expect(() => other.upload(x, new Uint8Array(1))).toThrow(/another device/);
+    expect(() => device.upload(x, new Uint8Array(17))).toThrow(/17 bytes into a buffer of 16 bytes/);
+    await expect(device.read(x, 8, 9)).rejects.toThrow(/read of 9 bytes at 8/);
+    device.free(x);
+    expect(() => device.free(x)).toThrow(/was freed/);
+    await expect(start({ threads: 0 })).rejects.toThrow(ArgumentError);
+    await expect(start({ memoryLimit: -1 })).rejects.toThrow(ArgumentError);
+  });
+
+  it("rejects what is awaited when it is closed, and everything afterwards", async () => {
+    const device = await start({ threads: 2 });
+    const x = filled(device, ramp(1000));
+    const plan = device.compile(chain(1000, new Array(500).fill(1), 10));
+    for (let i = 0; i < 20; i++) device.run(plan, [x, x], uniform(1));
+    const waiting = device.settle(0);
+    device.close();
+    await expect(waiting).rejects.toThrow(/closed/);
+    expect(() => device.allocate(1)).toThrow(/closed/);
+    await expect(device.settle(0)).rejects.toThrow(/closed/);
+    device.free(x);
+    device.close();
+    expect(device.memory()).toMatchObject({ bytes: 0, reserved: 0 });
+  });
+});
+
+describe("the process", () => {
+  const exec = promisify(execFile);
+  const built = (file: string): string => fileURLToPath(new URL(`../dist/cpu/${file}`, import.meta.url));
+  const program = (rest: string): string => `
+    import { CpuDevice } from ${JSON.stringify(built("device.js"))};
+    import { copyKernel } from ${JSON.stringify(built("copy.js"))};
+    const bytes = 1 << 20;
+    const device = await CpuDevice.start({ threads: 2 }, () => copyKernel(0, bytes));
+    const buffers = [{ kind: "external", index: 0 }, { kind: "external", index: 1 }];
+    const kernels = new Array(200).fill({ kernel: { name: "copy" }, buffers });
+    const plan = device.compile({ kernels, slots: [], externals: 2, uniforms: 0 });
+    const [x, y] = [device.allocate(bytes), device.allocate(bytes)];
+    device.upload(x, new Uint8Array(bytes).fill(42));
+    const run = () => device.run(plan, [x, y], new Uint32Array(0));
+    ${rest}`;
+  const execute = (rest: string, ...flags: string[]) =>
+    exec(process.execPath, [...flags, "--input-type=module", "-e", program(rest)], { timeout: 20_000 });
+
+  it("stays as long as something is awaited, and then exits by itself", async () => {
+    const { stdout } = await execute(`run(); console.log(new Uint8Array(await device.read(y, 0, 1))[0]);`);
+    expect(stdout.trim()).toBe("42");
+  });
+
+  it("exits although runs are enqueued that nobody awaits", async () => {
+    const { stdout } = await execute(`for (let i = 0; i < 50; i++) run(); console.log("end");`);
+    expect(stdout.trim()).toBe("end");
+  });
+
+  it("exits at once when told to, and when it throws", async () => {
+    await expect(execute(`run(); void device.settle(0); process.exit(3);`)).rejects.toMatchObject({ code: 3 });
+    await expect(execute(`run(); throw new Error("oh");`)).rejects.toMatchObject({ code: 1 });
+  });
+
+  it("uses no processor time while it is idle", async () => {
+    const { stdout } = await execute(`run(); await device.settle(0);
+      const before = process.cpuUsage();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const { user, system } = process.cpuUsage(before);
+      console.log((user + system) / 1000);`);
+    expect(Number(stdout)).toBeLessThan(100);
+  });
+});
