@@ -1,0 +1,2 @@
+/** Image files (torchvision.io). */
+export { Image } from "./image.js";
