@@ -1,6 +1,7 @@
 /** @kindling/nn: modules, layers, losses and initialisers, as torch.nn. */
 
 export { StateDictError } from "./errors.js";
+export * as functional from "./functional/index.js";
 export { type ForwardHook, type ForwardPreHook, type HookHandle, type Layer, Module } from "./module.js";
 export { nearestNames } from "./names.js";
 export { Parameter } from "./parameter.js";
