@@ -7,7 +7,7 @@ import { platform } from "#platform";
 import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
 import type { ComputeDType } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
-import type { Kernel, Plan } from "../kernel.js";
+import type { Kernel, Plan, PlannedKernel } from "../kernel.js";
 import { copyKernel } from "./copy.js";
 import { CPU_BYTES, type CpuKernel } from "./kernel.js";
 import { LAYOUT, MAX_THREADS } from "./layout.js";
@@ -57,6 +57,9 @@ class CpuPlan implements CompiledPlan {
     readonly program: Program,
   ) {}
 }
+
+/** A kernel's place in a plan. */
+type KernelUse = Omit<PlannedKernel, "kernel"> & { readonly name: string };
 
 /** What a device has until it is closed. */
 interface Resources {
@@ -181,10 +184,15 @@ export class CpuDevice implements Device {
     // What is enqueued later may change the buffer before the host gets to copy it: the threads take a snapshot.
     const snapshot = this.#own(this.allocate(byteLength));
     try {
-      const kernel = this.#load(open, copyKernel(byteOffset, byteLength), "copy", [
-        { kind: "external", index: 0 },
-        { kind: "external", index: 1 },
-      ]);
+      const kernel = this.#load(open, copyKernel(byteOffset, byteLength), {
+        name: "copy",
+        buffers: [
+          { kind: "external", index: 0 },
+          { kind: "external", index: 1 },
+        ],
+        flops: 0,
+        bytes: 2 * byteLength,
+      });
       this.#enqueue(open, encodeProgram([kernel], []), [b, snapshot], new Uint32Array(0));
       await queue.until(snapshot.lastUse);
       this.#throwIfFailed(open);
@@ -199,8 +207,8 @@ export class CpuDevice implements Device {
     const known = this.#programs.get(plan);
     if (known) return new CpuPlan(this, plan, 0, known);
     const before = this.#functions.size;
-    const kernels = plan.kernels.map(({ kernel, buffers }) =>
-      this.#load(open, this.#print(kernel), kernel.name, buffers),
+    const kernels = plan.kernels.map(({ kernel, buffers, flops, bytes }) =>
+      this.#load(open, this.#print(kernel), { name: kernel.name, buffers, flops, bytes }),
     );
     const program = encodeProgram(kernels, plan.slots);
     this.#programs.set(plan, program);
@@ -290,12 +298,8 @@ export class CpuDevice implements Device {
   }
 
   /** Makes the code of a kernel known to the threads. */
-  #load(
-    { queue, threads }: Resources,
-    kernel: CpuKernel,
-    name: string,
-    buffers: LoadedKernel["buffers"],
-  ): LoadedKernel {
+  #load({ queue, threads }: Resources, kernel: CpuKernel, use: KernelUse): LoadedKernel {
+    const { name, ...rest } = use;
     let index = this.#functions.get(kernel.code.key);
     if (index === undefined) {
       const bytes = kernel.code.assemble(threads.shared);
@@ -310,7 +314,7 @@ export class CpuDevice implements Device {
       number = this.#names.push(name) - 1;
       this.#nameNumbers.set(name, number);
     }
-    return { kernel, function: index, name: number, buffers };
+    return { kernel, function: index, name: number, ...rest };
   }
 
   #enqueue(open: Resources, program: Program, externals: readonly CpuBuffer[], uniforms: Uint32Array): void {

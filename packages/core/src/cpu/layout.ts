@@ -59,6 +59,8 @@ export const LAYOUT = {
   /** Tasks that threads have taken, and have done; 0 at first. Threads wait on the latter. */
   entryTaken: 4,
   entryDone: 5,
+  /** Tasks that a thread takes at least. */
+  entryLeast: 6,
 } as const;
 
 export type Layout = typeof LAYOUT;

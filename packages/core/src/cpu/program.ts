@@ -17,6 +17,9 @@ export interface LoadedKernel {
   readonly function: number;
   readonly name: number;
   readonly buffers: readonly BufferRef[];
+  /** As the plan counts them. */
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 interface Command {
@@ -46,6 +49,15 @@ export interface Binding {
   /** Address of the first thread's scratch; the others' follow. */
   readonly scratch: number;
   readonly uniforms: Uint32Array;
+}
+
+/**
+ * Tasks that a thread takes at least, so that handing them out costs little: about 2 µs of work, at 4 FLOP or 8 bytes a
+ * nanosecond.
+ */
+function leastChunk({ kernel, flops, bytes }: LoadedKernel): number {
+  const nanoseconds = flops / 4 + bytes / 8;
+  return nanoseconds > 0 ? Math.min(kernel.tasks, Math.ceil((kernel.tasks * 2000) / nanoseconds)) : 1;
 }
 
 const PARAMS_ALIGN = 4;
@@ -104,6 +116,7 @@ function encodeCommand(kernels: readonly LoadedKernel[], slotOffsets: readonly n
     image[entry + L.entryParams] = 4 * params;
     image[entry + L.entryTasks] = k.kernel.tasks;
     image[entry + L.entryName] = k.name;
+    image[entry + L.entryLeast] = leastChunk(k);
     image.set(k.kernel.params, params);
     for (const { word, buffer, byteOffset } of k.kernel.addresses) {
       const ref = k.buffers[buffer];

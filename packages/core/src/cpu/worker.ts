@@ -117,9 +117,10 @@ export function createExecutor({ memory, layout, thread, shares }: ThreadData, o
 
   /** Takes a chunk of the present kernel's tasks and executes it; false if none is left. */
   const takeChunk = (tasks: number): boolean => {
+    const least = words[entry + L.entryLeast];
     let begin = Atomics.load(words, entry + L.entryTaken);
     while (begin < tasks) {
-      const end = begin + Math.ceil((tasks - begin) / shares);
+      const end = Math.min(tasks, begin + Math.max(least, Math.ceil((tasks - begin) / shares)));
       const seen = Atomics.compareExchange(words, entry + L.entryTaken, begin, end);
       if (seen === begin) {
         execute(begin, end);
