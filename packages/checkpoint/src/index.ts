@@ -1,1 +1,23 @@
-export {};
+/** Reads and writes PyTorch checkpoints and safetensors files, and trusts none of them. */
+
+export { CheckpointError, type CheckpointErrorKind } from "./errors.js";
+export { inspect, type TensorInfo } from "./inspect.js";
+export type { LoadLimits } from "./limits.js";
+export { type LoadOptions, load } from "./load.js";
+export type { CheckpointInput } from "./open.js";
+export { loadSafetensors, type SafetensorsDict } from "./safetensors/load.js";
+export { type ByteSource, blobSource, bytesSource, streamSource, urlSource } from "./source.js";
+export { fromHost, type HostArray, Tensor } from "./tensor.js";
+export {
+  Complex,
+  FrozenSet,
+  OrderedDict,
+  PythonObject,
+  type PythonValue,
+  Size,
+  size,
+  TorchDevice,
+  TorchDtype,
+  Tuple,
+  tuple,
+} from "./values.js";

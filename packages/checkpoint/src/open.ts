@@ -1,0 +1,91 @@
+/** Opens a checkpoint: finds out what the bytes are, reads the directory and the pickle, and leaves tensors in the file. */
+
+import { platform } from "#platform";
+import { CheckpointError } from "./errors.js";
+import { defaultLimits, type LoadLimits } from "./limits.js";
+import { type ByteSource, blobSource, bytesSource, readRange, streamSource, urlSource } from "./source.js";
+import { readLegacyFormat } from "./torch/legacy-format.js";
+import { readZipFormat } from "./torch/zip-format.js";
+
+/** A path (in browsers: an address), an address, bytes, a `Blob` or `File`, a stream, or any source of bytes. */
+export type CheckpointInput = string | URL | Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | ByteSource;
+
+export async function openSource(input: CheckpointInput): Promise<ByteSource> {
+  if (typeof input === "string") return platform.openPath(input);
+  if (input instanceof URL) return urlSource(input);
+  if (input instanceof Uint8Array) return bytesSource(input);
+  if (input instanceof ArrayBuffer) return bytesSource(new Uint8Array(input));
+  if (input instanceof Blob) return blobSource(input);
+  if (input instanceof ReadableStream) return streamSource(input);
+  return input;
+}
+
+/** Runs a function on an opened input, and closes the input if it was opened here. */
+export async function withSource<T>(input: CheckpointInput, use: (source: ByteSource) => Promise<T>): Promise<T> {
+  const source = await openSource(input);
+  try {
+    return await use(source);
+  } finally {
+    if (source !== input) await source.close();
+  }
+}
+
+/** The limits of a load, with the defaults for a file of this size. */
+export function limitsFor(source: ByteSource, limits: LoadLimits): Required<LoadLimits> {
+  const chosen = defaultLimits(source.size);
+  for (const key of Object.keys(chosen) as (keyof LoadLimits)[]) chosen[key] = limits[key] ?? chosen[key];
+  return chosen;
+}
+
+/** The value of a `.pth` file whose tensors are still in the file. */
+export async function readValue(source: ByteSource, limits: Required<LoadLimits>): Promise<unknown> {
+  const format = recognise(await readRange(source, 0, Math.min(source.size, 512), "the beginning"), source.size);
+  if (format === "zip") return readZipFormat(source, limits);
+  if (format === "legacy") return readLegacyFormat(source, limits);
+  throw new CheckpointError(format.kind, `${source.name}: ${format.why}`);
+}
+
+type Recognised = "zip" | "legacy" | { kind: "not-a-checkpoint" | "truncated" | "unsupported"; why: string };
+
+const ZIP_START = [0x50, 0x4b, 3, 4];
+
+/** What the bytes are, by how they begin. */
+function recognise(head: Uint8Array, fileSize: number): Recognised {
+  const text = new TextDecoder("latin1").decode(head);
+  if (head.length === 0) return { kind: "not-a-checkpoint", why: "the file is empty" };
+  if (ZIP_START.every((byte, i) => head[i] === byte)) return "zip";
+  if (head.length < 4 && ZIP_START.slice(0, head.length).every((byte, i) => head[i] === byte))
+    return { kind: "truncated", why: "only the first bytes of a zip archive are there" };
+  // Pickles of protocol 2 and later begin with PROTO; those before it, with torch's magic number in decimal.
+  if (head[0] === 0x80 || text.startsWith("L119547037146038801333356L")) return "legacy";
+  if (text.slice(257, 262) === "ustar" || text.startsWith("sys_info\0"))
+    return {
+      kind: "unsupported",
+      why: "is the tar container of torch before 0.1.10. Load it with torch in Python and save it again",
+    };
+  return { kind: "not-a-checkpoint", why: guess(text, fileSize) };
+}
+
+function guess(text: string, fileSize: number): string {
+  if (/^\s*<(!doctype|html|\?xml)/i.test(text)) return "is a web page: the download answered with an error page";
+  if (text.startsWith("version https://git-lfs"))
+    return "is a Git LFS pointer, not the weights: run git lfs pull, or download the file itself";
+  if (text.startsWith("\x89HDF")) return "is an HDF5 file, as Keras writes, not one of torch.save";
+  if (text.startsWith("\x1f\x8b")) return "is gzip-compressed: unpack it first";
+  if (text.startsWith("GGUF")) return "is a GGUF file, not one of torch.save";
+  if (isSafetensors(text, fileSize)) return "is a safetensors file: read it with loadSafetensors";
+  return "is neither a zip archive nor a pickle, so not a file of torch.save";
+}
+
+/** Whether the bytes begin like a safetensors file: a length that fits the file, then a JSON object. */
+function isSafetensors(head: string, fileSize: number): boolean {
+  let length = 0;
+  for (let i = 7; i >= 0; i--) length = length * 256 + head.charCodeAt(i);
+  return head[8] === "{" && length + 8 <= fileSize;
+}
+
+/** Whether the source begins like a safetensors file. */
+export async function beginsLikeSafetensors(source: ByteSource): Promise<boolean> {
+  if (source.size < 10) return false;
+  return isSafetensors(new TextDecoder("latin1").decode(await source.read(0, 9)), source.size);
+}

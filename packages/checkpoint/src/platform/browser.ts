@@ -1,0 +1,32 @@
+/** Addresses, checksums and inflation in a browser; there are no paths to write to. */
+
+import { CheckpointError } from "../errors.js";
+import { urlSource } from "../source.js";
+import { crc32 } from "./crc32.js";
+import type { Platform } from "./platform.js";
+
+async function inflateRaw(compressed: Uint8Array<ArrayBuffer>, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const inflated = new Uint8Array(size);
+  let filled = 0;
+  const reader = new Blob([compressed]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    if (filled + step.value.length > size) {
+      await reader.cancel();
+      throw new RangeError(`inflates to more than ${size} bytes`);
+    }
+    inflated.set(step.value, filled);
+    filled += step.value.length;
+  }
+  if (filled !== size) throw new RangeError(`inflated to ${filled} bytes instead of ${size}`);
+  return inflated;
+}
+
+export const platform: Platform = {
+  openPath: (path) => urlSource(path),
+  sibling: (path, name) => path.replace(/[^/]*$/, name),
+  async writeAtomically(path) {
+    throw new CheckpointError("io", `${path}: a browser has no files to write; use toBytes(value) and offer the bytes`);
+  },
+  inflateRaw,
+  crc32,
+};

@@ -1,0 +1,106 @@
+/** Files, checksums and inflation in Node. */
+
+import { constants } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { inflateRaw, crc32 as zlibCrc32 } from "node:zlib";
+import { CheckpointError } from "../errors.js";
+import type { ByteSource } from "../source.js";
+import type { Platform } from "./platform.js";
+
+/** One system call reads at most this much (Node refuses 2 GiB and more). */
+const READ_CHUNK = 2 ** 30;
+
+const inflate = promisify(inflateRaw);
+
+async function openPath(path: string): Promise<ByteSource> {
+  let file: FileHandle;
+  let size: number;
+  try {
+    file = await open(path, "r");
+  } catch (cause) {
+    throw new CheckpointError("io", `${path}: cannot be opened for reading (${reason(cause)})`, { cause });
+  }
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new CheckpointError("io", `${path}: is not a regular file`);
+    size = stat.size;
+  } catch (cause) {
+    await file.close();
+    throw cause;
+  }
+  return {
+    name: path,
+    size,
+    async read(offset, length) {
+      if (length > constants.MAX_LENGTH)
+        throw new CheckpointError("limit", `${path}: one read of ${length} bytes is more than this engine can hold`);
+      const bytes = uninitialised(length);
+      let done = 0;
+      while (done < length) {
+        const want = Math.min(READ_CHUNK, length - done);
+        const { bytesRead } = await file.read(bytes, done, want, offset + done);
+        if (bytesRead === 0) return bytes.subarray(0, done);
+        done += bytesRead;
+      }
+      return bytes;
+    },
+    close: () => file.close(),
+  };
+}
+
+/** A buffer of its own that is not cleared first, since every byte is about to be read into it. */
+function uninitialised(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer, 0, length);
+}
+
+const reason = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+async function writeAtomically(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+  let file: FileHandle;
+  try {
+    file = await open(temporary, "wx");
+  } catch (cause) {
+    throw new CheckpointError("io", `${path}: cannot be written (${reason(cause)})`, { cause });
+  }
+  try {
+    try {
+      for await (const chunk of chunks) await file.writeFile(chunk);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    if (cause instanceof Error && "syscall" in cause)
+      throw new CheckpointError("io", `${path}: writing failed (${reason(cause)}); what stood there is unchanged`, {
+        cause,
+      });
+    throw cause;
+  }
+  await syncFolder(folder);
+}
+
+/** Makes a rename durable. Some file systems, and Windows, refuse to sync a folder: then there is nothing to do. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r").catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+export const platform: Platform = {
+  openPath,
+  writeAtomically,
+  sibling: (path, name) => join(dirname(path), name),
+  async inflateRaw(compressed, size) {
+    const inflated = await inflate(compressed, { maxOutputLength: Math.max(size, 1) });
+    if (inflated.length !== size) throw new RangeError(`inflated to ${inflated.length} bytes instead of ${size}`);
+    return new Uint8Array(inflated);
+  },
+  crc32: (bytes) => zlibCrc32(bytes),
+};

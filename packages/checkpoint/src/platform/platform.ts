@@ -1,0 +1,16 @@
+/** What the package asks of the place it runs in; one implementation for Node and one for browsers. */
+
+import type { ByteSource } from "../source.js";
+
+export interface Platform {
+  /** Opens a path (Node) or an address (browsers) for reading by range; a `CheckpointError` of kind `io` where it cannot. */
+  openPath(path: string): Promise<ByteSource>;
+  /** The path of a file named `name` beside the file at `path`. */
+  sibling(path: string, name: string): string;
+  /** Writes the chunks as one file, whole or not at all: a temporary file, fsync, rename. */
+  writeAtomically(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Inflates a raw deflate stream that must give exactly `size` bytes; rejects at the first byte more, or on garbage. */
+  inflateRaw(compressed: Uint8Array<ArrayBuffer>, size: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** CRC-32 of zip (ISO 3309). */
+  crc32(bytes: Uint8Array): number;
+}

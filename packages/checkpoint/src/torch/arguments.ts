@@ -1,0 +1,45 @@
+/** Checks of the arguments that a pickle passes to a known function. */
+
+import { CheckpointError } from "../errors.js";
+import { GlobalReference } from "../pickle/unpickler.js";
+
+const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
+
+/** A short description of any value, for messages. */
+export function describe(value: unknown): string {
+  if (value === null) return "None";
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (value instanceof GlobalReference) return value.name;
+  if (typeof value === "object") return `a ${value.constructor.name}`;
+  return String(value).slice(0, 40);
+}
+
+export function checkCount(args: readonly unknown[], least: number, most: number, what: string): void {
+  if (args.length < least || args.length > most)
+    throw bad(
+      `${what} is called with ${args.length} arguments, expected ${least === most ? least : `${least} to ${most}`}`,
+    );
+}
+
+/** A Python int that JavaScript holds exactly. */
+export function integer(value: unknown, what: string): number {
+  if (typeof value === "bigint") throw new CheckpointError("limit", `${what} is ${value}, beyond 2^53`);
+  if (typeof value !== "number" || !Number.isInteger(value)) throw bad(`${what} is ${describe(value)}, not an integer`);
+  return value;
+}
+
+/** A tuple, size or list of ints. */
+export function integers(value: unknown, what: string): number[] {
+  if (!Array.isArray(value)) throw bad(`${what} is ${describe(value)}, not a tuple of integers`);
+  return Array.from(value, (item) => integer(item, what));
+}
+
+export function text(value: unknown, what: string): string {
+  if (typeof value !== "string") throw bad(`${what} is ${describe(value)}, not a string`);
+  return value;
+}
+
+export function flag(value: unknown, what: string): boolean {
+  if (typeof value !== "boolean") throw bad(`${what} is ${describe(value)}, not a boolean`);
+  return value;
+}

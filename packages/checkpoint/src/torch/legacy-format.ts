@@ -1,0 +1,151 @@
+/**
+ * torch's first binary format (before 1.6): four pickles (magic number, protocol version, system, value), a pickled list
+ * of storage keys, then for each key its length (8 bytes) and its bytes. Whatever the machine that wrote it, lengths and
+ * numbers are little-endian: torch's writer sees to that.
+ */
+
+import { dtypeInfo } from "@kindling/core";
+import { CheckpointError } from "../errors.js";
+import { Budget, type LoadLimits } from "../limits.js";
+import { OutOfBytes } from "../pickle/reader.js";
+import { type Environment, unpickle } from "../pickle/unpickler.js";
+import { type ByteSource, readRange } from "../source.js";
+import { Tuple } from "../values.js";
+import { describe, integer } from "./arguments.js";
+import { plainEnvironment, type StorageClaim, torchEnvironment } from "./environment.js";
+import { type Storage, StorageReference } from "./stored-tensor.js";
+
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+
+/** First guess at the length of a pickle; the length is written nowhere. */
+const FIRST_WINDOW = 2 ** 16;
+
+/** A storage whose place is found once the pickle of the value has been read. */
+class LegacyStorage implements Storage {
+  readonly bigEndian = false;
+  /** Where its bytes begin. */
+  offset = -1;
+
+  constructor(
+    readonly key: string,
+    /** Elements, and bytes of one. */
+    readonly length: number,
+    readonly elementBytes: number,
+    private readonly source: ByteSource,
+  ) {}
+
+  get bytes(): number {
+    return this.length * this.elementBytes;
+  }
+
+  read(): Promise<Uint8Array<ArrayBuffer>> {
+    return readRange(this.source, this.offset, this.bytes, `storage ${this.key}`);
+  }
+}
+
+/** Reads the pickles and where the storages are; storages are read when they are used. */
+export async function readLegacyFormat(source: ByteSource, limits: Required<LoadLimits>): Promise<unknown> {
+  const makeBudget = () =>
+    new Budget(limits.maxObjectBytes, `${source.name}: its strings and containers`, "maxObjectBytes");
+  const magic = await readPickle(source, 0, () => plainEnvironment(makeBudget()));
+  if (magic.value !== MAGIC)
+    throw new CheckpointError(
+      "not-a-checkpoint",
+      `${source.name}: is a pickle, but not one of torch.save (its magic number is missing)`,
+    );
+  const protocol = await readPickle(source, magic.end, () => plainEnvironment(makeBudget()));
+  if (protocol.value !== PROTOCOL)
+    throw new CheckpointError(
+      "unsupported",
+      `${source.name}: format ${describe(protocol.value)}, expected ${PROTOCOL}`,
+    );
+  const system = await readPickle(source, protocol.end, () => plainEnvironment(makeBudget()));
+
+  let storages = new Map<string, LegacyStorage>();
+  const result = await readPickle(source, system.end, () => {
+    storages = new Map();
+    return torchEnvironment(makeBudget(), (claim) => resolve(source, storages, claim));
+  });
+  const keys = await readPickle(source, result.end, () => plainEnvironment(makeBudget()));
+  await locate(source, storages, keys.value, keys.end);
+  return result.value;
+}
+
+/** Reads one pickle of unknown length, with as much of the file as it turns out to need. */
+async function readPickle(
+  source: ByteSource,
+  offset: number,
+  environment: () => Environment,
+): Promise<{ value: unknown; end: number }> {
+  for (let window = FIRST_WINDOW; ; ) {
+    const length = Math.min(window, source.size - offset);
+    const bytes = await readRange(source, offset, length, "a pickle");
+    try {
+      const { value, end } = unpickle(bytes, environment());
+      return { value, end: offset + end };
+    } catch (error) {
+      if (!(error instanceof OutOfBytes)) throw error;
+      if (offset + error.needed > source.size)
+        throw new CheckpointError("truncated", `${source.name}: the file ends inside a pickle`);
+      window = Math.max(4 * window, error.needed);
+    }
+  }
+}
+
+function resolve(source: ByteSource, storages: Map<string, LegacyStorage>, claim: StorageClaim): StorageReference {
+  const { key, length } = claim;
+  const elementBytes = claim.class.dtype === null ? 1 : dtypeInfo(claim.class.dtype).bytes;
+  let storage = storages.get(key);
+  if (!storage) {
+    storage = new LegacyStorage(key, length, elementBytes, source);
+    storages.set(key, storage);
+  }
+  if (length < 0 || !Number.isSafeInteger(length * elementBytes) || length * elementBytes !== storage.bytes)
+    throw new CheckpointError("storage-size", `${source.name}: storage ${key} cannot have ${length} elements`);
+  if (claim.view === null) return new StorageReference(storage, claim.class.dtype, length);
+  if (!(claim.view instanceof Tuple) || claim.view.length !== 3)
+    throw new CheckpointError("bad-pickle", `${source.name}: the view of storage ${key} is ${describe(claim.view)}`);
+  const start = integer(claim.view[1], "the start of a storage's view");
+  const count = integer(claim.view[2], "the length of a storage's view");
+  if (start < 0 || count < 0 || start + count > length)
+    throw new CheckpointError(
+      "bounds",
+      `${source.name}: a view of ${count} elements from ${start} leaves storage ${key}, which has ${length}`,
+    );
+  return new StorageReference(storage, claim.class.dtype, count, start);
+}
+
+/** Walks over the storages behind the pickles and gives each its place. */
+async function locate(
+  source: ByteSource,
+  storages: ReadonlyMap<string, LegacyStorage>,
+  keys: unknown,
+  start: number,
+): Promise<void> {
+  if (!Array.isArray(keys))
+    throw new CheckpointError("bad-pickle", `${source.name}: the list of storages is ${describe(keys)}`);
+  let offset = start;
+  for (const key of keys as unknown[]) {
+    const storage = storages.get(String(key));
+    if (!storage || storage.offset >= 0)
+      throw new CheckpointError(
+        "missing-member",
+        `${source.name}: a storage ${describe(key)} is listed but not used, or listed twice`,
+      );
+    const header = await readRange(source, offset, 8, `the length of storage ${storage.key}`);
+    const length = new DataView(header.buffer, header.byteOffset).getBigInt64(0, true);
+    if (length !== BigInt(storage.length))
+      throw new CheckpointError(
+        "storage-size",
+        `${source.name}: storage ${storage.key} has ${length} elements, the pickle says ${storage.length}`,
+      );
+    storage.offset = offset + 8;
+    offset = storage.offset + storage.bytes;
+    if (offset > source.size)
+      throw new CheckpointError("truncated", `${source.name}: the file ends inside storage ${storage.key}`);
+  }
+  for (const storage of storages.values())
+    if (storage.offset < 0)
+      throw new CheckpointError("missing-member", `${source.name}: the file holds no storage ${storage.key}`);
+}

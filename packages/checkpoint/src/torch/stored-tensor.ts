@@ -1,0 +1,152 @@
+/**
+ * A tensor that is still in the file: a view (offset, shape, strides) of a storage, checked but not read.
+ */
+
+import { type DType, dtypeInfo } from "@kindling/core";
+import { CheckpointError } from "../errors.js";
+
+/** A run of bytes in a checkpoint, read when it is used. Several tensors may be views of one storage. */
+export interface Storage {
+  /** The name under which the pickle knows it. */
+  readonly key: string;
+  /** How many bytes it holds. */
+  readonly bytes: number;
+  /** Whether its numbers are big-endian. */
+  readonly bigEndian: boolean;
+  /** All its bytes, in a buffer of their own. */
+  read(): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** What the pickle says about a storage: its type and its length in elements. */
+export class StorageReference {
+  constructor(
+    readonly storage: Storage,
+    /** null for an untyped storage, which is counted in bytes. */
+    readonly dtype: DType | null,
+    readonly length: number,
+    /** First element, counted from the beginning of the storage (old files have views of storages). */
+    readonly start = 0,
+  ) {}
+
+  get bytes(): number {
+    return this.length * (this.dtype === null ? 1 : dtypeInfo(this.dtype).bytes);
+  }
+}
+
+/** More dimensions than this are refused; torch itself prints and indexes at most 64. */
+const MAX_RANK = 64;
+
+export class StoredTensor {
+  private constructor(
+    readonly storage: Storage,
+    readonly dtype: DType,
+    readonly shape: readonly number[],
+    /** In elements, one for each dimension. */
+    readonly strides: readonly number[],
+    /** First element, counted from the beginning of the storage. */
+    readonly offset: number,
+    readonly requiresGrad: boolean,
+  ) {}
+
+  /** Number of elements. */
+  get length(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  /** Bytes of its elements, laid out row by row. */
+  get bytes(): number {
+    return this.length * dtypeInfo(this.dtype).bytes;
+  }
+
+  /** Whether its elements lie row by row without gaps. */
+  get isContiguous(): boolean {
+    if (this.length === 0) return true;
+    let expected = 1;
+    for (let i = this.shape.length - 1; i >= 0; i--) {
+      if (this.shape[i] !== 1 && this.strides[i] !== expected) return false;
+      expected *= this.shape[i];
+    }
+    return true;
+  }
+
+  /** Whether it is its storage from the first byte to the last, so that the storage's bytes can be its own. */
+  get isWholeStorage(): boolean {
+    return this.offset === 0 && this.isContiguous && this.bytes === this.storage.bytes;
+  }
+
+  /** Equal for tensors that are the same view of the same storage. */
+  get identity(): string {
+    const { storage, dtype, offset, shape, strides, requiresGrad } = this;
+    return JSON.stringify([storage.key, dtype, offset, shape, strides, requiresGrad]);
+  }
+
+  withRequiresGrad(requiresGrad: boolean): StoredTensor {
+    return new StoredTensor(this.storage, this.dtype, this.shape, this.strides, this.offset, requiresGrad);
+  }
+
+  /** A view of a storage; refused unless every element of it lies inside. */
+  static view(
+    reference: StorageReference,
+    dtype: DType,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+    requiresGrad: boolean,
+  ): StoredTensor {
+    const describe = `a tensor of shape [${shape}], strides [${strides}], offset ${offset}`;
+    const refuse = (why: string): never => {
+      throw new CheckpointError("bounds", `${describe}, on storage ${reference.storage.key}: ${why}`);
+    };
+    if (shape.length !== strides.length) refuse(`${shape.length} sizes and ${strides.length} strides`);
+    if (shape.length > MAX_RANK) refuse(`more than ${MAX_RANK} dimensions`);
+    for (const number of [offset, ...shape, ...strides]) if (number < 0) refuse(`${number} is negative`);
+    const elementBytes = dtypeInfo(dtype).bytes;
+    const length = shape.reduce((product, size) => product * size, 1);
+    if (!Number.isSafeInteger(length * elementBytes))
+      throw new CheckpointError("limit", `${describe} has more elements than any memory`);
+    if (length > 0) {
+      const last = shape.reduce((position, size, i) => position + (size - 1) * strides[i], offset);
+      const available = Math.floor(reference.bytes / elementBytes);
+      if (!(last < available)) refuse(`its last element is number ${last} of ${available}`);
+    }
+    const start = reference.start * (reference.dtype === null ? 1 : dtypeInfo(reference.dtype).bytes);
+    if (start % elementBytes !== 0) refuse(`its storage begins inside an element`);
+    return new StoredTensor(reference.storage, dtype, shape, strides, offset + start / elementBytes, requiresGrad);
+  }
+
+  /** The whole of a storage, as a tensor of one dimension. */
+  static whole(reference: StorageReference): StoredTensor {
+    return StoredTensor.view(reference, reference.dtype ?? "uint8", 0, [reference.length], [1], false);
+  }
+}
+
+/** The elements of a strided view, row by row, out of the bytes of its storage. */
+export function gather(bytes: Uint8Array<ArrayBuffer>, tensor: StoredTensor): Uint8Array<ArrayBuffer> {
+  const elementBytes = dtypeInfo(tensor.dtype).bytes;
+  if (tensor.isContiguous) {
+    const start = tensor.offset * elementBytes;
+    return bytes.slice(start, start + tensor.bytes);
+  }
+  // Elements are moved as integers, so that no NaN changes its bits; what is wider than 4 bytes moves in parts.
+  const unit = Math.min(elementBytes, 4);
+  const parts = elementBytes / unit;
+  const array = unit === 4 ? Uint32Array : unit === 2 ? Uint16Array : Uint8Array;
+  const from = new array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / unit));
+  const to = new array(tensor.length * parts);
+  const { shape, strides } = tensor;
+  const rank = shape.length;
+  const index = new Array<number>(rank).fill(0);
+  const [innerSize, innerStride] = [shape[rank - 1], strides[rank - 1] * parts];
+  let row = tensor.offset;
+  for (let written = 0; written < to.length; ) {
+    for (let i = 0, position = row * parts; i < innerSize; i++, position += innerStride)
+      for (let part = 0; part < parts; part++) to[written++] = from[position + part];
+    for (let d = rank - 2; d >= 0; d--) {
+      row += strides[d];
+      if (++index[d] < shape[d]) break;
+      row -= strides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+  return new Uint8Array(to.buffer);
+}

@@ -1,0 +1,142 @@
+/** Walks the graph of a loaded value without recursion: checks its depth, refuses cycles, finds what is in the file. */
+
+import { CheckpointError } from "./errors.js";
+import { GlobalReference } from "./pickle/unpickler.js";
+import { NumpyArray, NumpyDtype } from "./torch/numpy.js";
+import { StorageReference, StoredTensor } from "./torch/stored-tensor.js";
+import { OrderedDict, PythonObject, Tuple } from "./values.js";
+
+/** What a value looks like before its tensors are read: containers whose leaves may be tensors in the file. */
+type Container = unknown[] | Map<unknown, unknown> | Set<unknown> | PythonObject;
+
+const isContainer = (value: unknown): value is Container =>
+  Array.isArray(value) || value instanceof Map || value instanceof Set || value instanceof PythonObject;
+
+/** The values inside a container, keys of a dict and attributes of an object among them. */
+function* children(container: Container): Generator<unknown> {
+  if (container instanceof PythonObject) yield container.attributes;
+  else if (container instanceof Map) {
+    for (const [key, value] of container) {
+      if (typeof key === "object" && key !== null) yield key;
+      yield value;
+    }
+    if (container instanceof OrderedDict && container.attributes.size > 0) yield container.attributes;
+  } else yield* container;
+}
+
+/** The tensor in the file that a leaf stands for, if it is one. Bare storages count as tensors of one dimension. */
+export function storedTensor(leaf: unknown): StoredTensor | undefined {
+  if (leaf instanceof StoredTensor) return leaf;
+  if (leaf instanceof NumpyArray) return leaf.tensor;
+  if (leaf instanceof StorageReference) return StoredTensor.whole(leaf);
+  return undefined;
+}
+
+function checkLeaf(leaf: unknown): void {
+  if (leaf instanceof GlobalReference || leaf instanceof NumpyDtype)
+    throw new CheckpointError(
+      "unsupported",
+      `the file holds ${leaf instanceof NumpyDtype ? "a numpy.dtype" : `the class or function ${leaf.name}`} as a value, which is not data`,
+    );
+}
+
+/** Every container in the value, each once, children before parents. Refuses cycles and deep nesting. */
+export function containers(root: unknown, maxDepth: number): Container[] {
+  const order: Container[] = [];
+  const heights = new Map<Container, number>();
+  const path: { container: Container; rest: Generator<unknown>; height: number }[] = [];
+  const enter = (container: Container): void => {
+    if (path.length >= maxDepth) throw tooDeep(maxDepth);
+    heights.set(container, 0);
+    path.push({ container, rest: children(container), height: 1 });
+  };
+  checkLeaf(root);
+  if (isContainer(root)) enter(root);
+  while (path.length > 0) {
+    const frame = path[path.length - 1];
+    const next = frame.rest.next();
+    if (next.done) {
+      heights.set(frame.container, frame.height);
+      order.push(frame.container);
+      path.pop();
+      if (path.length > 0) raise(path[path.length - 1], frame.height, maxDepth);
+      continue;
+    }
+    checkLeaf(next.value);
+    if (!isContainer(next.value)) continue;
+    const height = heights.get(next.value);
+    if (height === undefined) enter(next.value);
+    else if (height === 0) throw new CheckpointError("cycle", "the file holds a list or dict that contains itself");
+    else raise(frame, height, maxDepth);
+  }
+  return order;
+}
+
+function raise(frame: { height: number }, childHeight: number, maxDepth: number): void {
+  frame.height = Math.max(frame.height, childHeight + 1);
+  if (frame.height > maxDepth) throw tooDeep(maxDepth);
+}
+
+const tooDeep = (maxDepth: number): CheckpointError =>
+  new CheckpointError("depth", `lists and dicts are nested more than ${maxDepth} deep (the option maxDepth)`);
+
+/** Every tensor in the file that the value refers to, as often as it does. */
+export function* storedTensors(root: unknown, found: readonly Container[]): Generator<StoredTensor> {
+  const own = storedTensor(root);
+  if (own) yield own;
+  for (const container of found) {
+    for (const child of children(container)) {
+      const tensor = storedTensor(child);
+      if (tensor) yield tensor;
+    }
+  }
+}
+
+/** Puts what `replace` gives in the place of every leaf for which it gives something. */
+export function replaceLeaves(
+  root: unknown,
+  found: readonly Container[],
+  replace: (leaf: unknown) => unknown,
+): unknown {
+  const replaced = (leaf: unknown): unknown => replace(leaf) ?? leaf;
+  for (const container of found) {
+    if (Array.isArray(container)) for (let i = 0; i < container.length; i++) container[i] = replaced(container[i]);
+    else if (container instanceof Map) {
+      for (const [key, value] of container) {
+        if (replace(key) !== undefined) throw new CheckpointError("unsupported", "a tensor is the key of a dict");
+        container.set(key, replaced(value));
+      }
+    } else if (container instanceof Set) {
+      const members = [...container].map(replaced);
+      container.clear();
+      for (const member of members) container.add(member);
+    }
+  }
+  return replaced(root);
+}
+
+/** A tensor in the file, and the path of keys that leads to it. */
+export interface NamedTensor {
+  /** Keys and indices joined by dots; empty for a tensor that is the whole value. */
+  readonly name: string;
+  readonly tensor: StoredTensor;
+}
+
+/** The tensors by name, in the order of the file. A container that is reached by two paths is listed under the first. */
+export function namedTensors(root: unknown): NamedTensor[] {
+  const found: NamedTensor[] = [];
+  const seen = new Set<Container>();
+  const visit = (value: unknown, name: string): void => {
+    const tensor = storedTensor(value);
+    if (tensor) found.push({ name, tensor });
+    if (!isContainer(value) || seen.has(value)) return;
+    seen.add(value);
+    const entries: Iterable<[unknown, unknown]> =
+      value instanceof PythonObject ? value.attributes : value instanceof Map ? value : [...value].entries();
+    for (const [key, child] of entries) visit(child, name === "" ? keyText(key) : `${name}.${keyText(key)}`);
+  };
+  visit(root, "");
+  return found;
+}
+
+const keyText = (key: unknown): string => (key instanceof Tuple ? `(${key.join(", ")})` : String(key));
