@@ -462,6 +462,11 @@ export const f32x4 = {
 } as const;
 
 export const f64x2 = {
+  /** The same constant in both lanes. */
+  of: (x: number): Value<"v128"> => {
+    const [low, high] = new Int32Array(Float64Array.of(x).buffer);
+    return constLanes([low, high, low, high]);
+  },
   splat: unary("f64", "v128", V(0x14)),
   extract: extract("f64", V(0x21)),
   replace: replace("f64", V(0x22)),
