@@ -1,7 +1,7 @@
 /** A frozen backbone with a new head: only the head's parameters may change, and no gradient kernel runs for the rest. */
 
 import { resetStats, stats, type Tensor, tensor } from "@kindling/core";
-import { type Module, nn } from "@kindling/nn";
+import { functional as F, Linear, type Layer, type Module } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { checkEncoded, type Encoded, Worst } from "./encoded.js";
 import { buildInputs, buildModel, disposeModel, fillModel, type ModelFixture } from "./model.js";
@@ -44,10 +44,10 @@ export async function checkFrozen(fixture: FrozenFixture): Promise<string> {
   return worst.toString();
 }
 
-async function checkRun(model: Module, fixture: FrozenFixture, run: FrozenRun, worst: Worst): Promise<void> {
+async function checkRun(model: Layer, fixture: FrozenFixture, run: FrozenRun, worst: Worst): Promise<void> {
   const [path, inFeatures, outFeatures] = fixture.head;
   model.requiresGrad_(false);
-  replaceModule(model, path, new nn.Linear(inFeatures, outFeatures));
+  replaceModule(model, path, new Linear(inFeatures, outFeatures));
   fillModel(model, fixture);
   model.train(run.bn_mode === "train");
 
@@ -62,7 +62,7 @@ async function checkRun(model: Module, fixture: FrozenFixture, run: FrozenRun, w
   resetStats();
   for (let step = 0; step < steps; step++) {
     optimizer.zeroGrad();
-    const loss = nn.functional.crossEntropy(model.call(input), labels);
+    const loss = F.crossEntropy(model.call(input), labels);
     loss.backward();
     await optimizer.step();
     losses.push(loss);
@@ -88,7 +88,7 @@ async function checkRun(model: Module, fixture: FrozenFixture, run: FrozenRun, w
     worst,
   );
   await checkEncoded(`bn ${run.bn_mode}: ${path}.bias`, state.get(`${path}.bias`)!, run.fc_bias, TRAINED_STATE, worst);
-  losses.push(nn.functional.crossEntropy(model.call(input), labels));
+  losses.push(F.crossEntropy(model.call(input), labels));
   for (const [step, loss] of losses.entries()) {
     const noise = Math.abs(run.losses_f32[step] - run.losses[step]);
     const tolerance = step === 0 ? FIRST_LOSS : laterLoss(noise);

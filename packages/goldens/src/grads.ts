@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { tensor } from "@kindling/core";
-import { nn } from "@kindling/nn";
+import { functional as F } from "@kindling/nn";
 import { Worst } from "./encoded.js";
 import { fixtureNames, readJson } from "./fixtures.js";
 import { checkGradients, type GradientEntry } from "./gradients.js";
@@ -35,7 +35,7 @@ async function checkEvalGradients(fixture: GradsFixture): Promise<string> {
     const logits = model.call(input);
     const [batch, classes] = logits.shape;
     const labels = Int32Array.from({ length: batch }, (_, i) => (37 * i + 5) % classes);
-    const loss = nn.functional.crossEntropy(logits, tensor(labels));
+    const loss = F.crossEntropy(logits, tensor(labels));
     loss.backward();
     const parameters = new Map(model.namedParameters());
     worst.near("loss", await loss.item(), fixture.loss, FIRST_LOSS);

@@ -1,7 +1,7 @@
 /** Builds the model of a fixture with the computed weights, and lets go of it again. */
 
 import { fromHost, type Tensor } from "@kindling/core";
-import { type Module, nn } from "@kindling/nn";
+import { Dropout, type Layer, type Module } from "@kindling/nn";
 import { models } from "@kindling/vision";
 import { type FillRule, fillEntry, fillInput, type InputSpec } from "./fill.js";
 import { Mismatch, NotBuilt } from "./report.js";
@@ -20,12 +20,12 @@ export interface ModelFixture extends FillRule {
 const OTHER_WHEN_PRETRAINED = new Set(["googlenet", "inception_v3"]);
 
 /** The fixture's model with the computed weights; `NotBuilt` for a model, or a form of it, that we do not have yet. */
-export async function buildModel(fixture: ModelFixture): Promise<Module> {
+export async function buildModel(fixture: ModelFixture): Promise<Layer> {
   const { model: name, group = "classification", variant = "none" } = fixture;
   if (!models.listModels().includes(name)) throw new NotBuilt(`the model ${name} is not built yet`);
   const plain = group === "classification" && !OTHER_WHEN_PRETRAINED.has(name);
   if (variant === "weights" && !plain) throw new NotBuilt(`the pretrained form of ${name} is not built yet`);
-  const model: Module = await models.getModel(name);
+  const model = (await models.getModel(name)) as Layer;
   fillModel(model, fixture);
   return model;
 }
@@ -54,7 +54,7 @@ export function buildInputs({ inputs, seed }: ModelFixture): Tensor[] {
 /** Dropout and stochastic depth off, as in the fixtures that train. */
 export function disableDropout(model: Module): void {
   for (const module of model.modules()) {
-    if (module instanceof nn.Dropout) module.p = 0;
+    if (module instanceof Dropout) module.p = 0;
   }
 }
 

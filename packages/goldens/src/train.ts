@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { noGrad, Tensor, tensor } from "@kindling/core";
-import { type Module, nn } from "@kindling/nn";
+import { functional as F, type Layer, type Module } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { absmax, checkValues, decodeFloats, norm, Worst } from "./encoded.js";
 import { sampledIndices } from "./fill.js";
@@ -58,7 +58,7 @@ async function checkTraining(fixture: TrainFixture): Promise<string> {
 
 /** Three steps in one mode from the fill's weights. */
 async function checkRun(
-  model: Module,
+  model: Layer,
   fixture: TrainFixture,
   mode: "train" | "eval",
   run: Run,
@@ -108,7 +108,7 @@ async function checkRun(
 /** Mean cross entropy of the logits, plus the weighted one of each auxiliary output. */
 function lossOf(result: unknown, labels: Tensor, auxWeight: number): Tensor {
   const outputs = result instanceof Tensor ? [result] : Object.values(result as Record<string, Tensor>);
-  const losses = outputs.map((logits) => nn.functional.crossEntropy(logits, labels));
+  const losses = outputs.map((logits) => F.crossEntropy(logits, labels));
   return losses.slice(1).reduce((sum, loss) => sum.add(loss.mul(auxWeight)), losses[0]);
 }
 

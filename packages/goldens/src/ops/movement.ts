@@ -1,0 +1,38 @@
+/** Operators that move, pick, join and sort values, by torch's name. */
+
+import { cat, meshgrid, stack, where, zeros } from "@kindling/core";
+import { functional as F } from "@kindling/nn";
+import { type Table, valuesAndIndices } from "./row.js";
+
+export const movement: Table = {
+  cat: ({ a, b }, { dim }) => cat([a, b], dim),
+  channel_shuffle: ({ x }, { groups }) => F.channelShuffle(x, groups),
+  chunk: ({ x }, { chunks, dim }) => x.chunk(chunks, dim),
+  expand: ({ x }, { sizes }) => x.expand([sizes].flat()),
+  flip: ({ x }, { dims }) => x.flip(dims),
+  masked_fill: ({ x, mask }, { value }) => x.maskedFill(mask, value),
+  meshgrid: ({ a, b }) => meshgrid(a, b),
+  pad: ({ x }, { pad, mode }) => F.pad(x, pad, { mode }),
+  permute: ({ x }, { dims }) => x.permute(dims),
+  pixel_shuffle: ({ x }, { r }) => F.pixelShuffle(x, r),
+  repeat: ({ x }, { sizes }) => x.repeat([sizes].flat()),
+  repeat_interleave: ({ x }, { repeats, dim }) => x.repeatInterleave(repeats, dim),
+  roll: ({ x }, { shifts, dims }) => x.roll(shifts, dims),
+  split: ({ x }, { sizes, dim }) => x.split(sizes, dim),
+  stack: ({ a, b }, { dim }) => stack([a, b], dim),
+  tril: ({ x }, { diagonal }) => x.tril(diagonal),
+  where: ({ mask, a, b }) => where(mask, a, b),
+
+  embedding: ({ idx, weight }, { padding_idx: paddingIdx }) => F.embedding(idx, weight, { paddingIdx }),
+  gather: ({ x, idx }, { dim }) => x.gather(dim, idx),
+  index_add: ({ x, y, idx }, { dim }) => x.indexAdd(dim, idx, y),
+  index_select: ({ x, idx }, { dim }) => x.indexSelect(dim, idx),
+  scatter: ({ base, x, idx }, { dim }) => base.scatter(dim, idx, x),
+  scatter_add: ({ x, idx }, { dim }, [shape]) => zeros(shape).scatterAdd(dim, idx, x),
+
+  argmax: ({ x }, { dim }) => x.argmax(dim),
+  max_dim: ({ x }, { dim }) => valuesAndIndices(x.max(dim)),
+  sort: ({ x }, { dim, descending }) => valuesAndIndices(x.sort(dim, { descending })),
+  stable_sort_ties: ({ x }, { dim, descending }) => valuesAndIndices(x.sort(dim, { descending })),
+  topk: ({ x }, { k, dim, largest }) => valuesAndIndices(x.topk(k, dim, { largest })),
+};
