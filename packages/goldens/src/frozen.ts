@@ -1,7 +1,7 @@
 /** A frozen backbone with a new head: only the head's parameters may change, and no gradient kernel runs for the rest. */
 
 import { resetStats, stats, type Tensor, tensor } from "@kindling/core";
-import { functional as F, Linear, type Layer, type Module } from "@kindling/nn";
+import { functional as F, type Layer, Linear, type Module } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { checkEncoded, type Encoded, Worst } from "./encoded.js";
 import { buildInputs, buildModel, disposeModel, fillModel, type ModelFixture } from "./model.js";
