@@ -93,7 +93,7 @@ function sameKind<K>(samples: readonly unknown[], where: string, is: (value: unk
 }
 
 function asTensor(array: TypedArray): Tensor {
-  const [, dtype] = ARRAY_DTYPES.find(([constructor]) => array instanceof constructor)!;
+  const [, dtype] = ARRAY_DTYPES.find(([kind]) => array instanceof kind)!;
   return fromHost(array, [array.length], dtype);
 }
 
@@ -120,7 +120,11 @@ function stackTensors(tensors: readonly Tensor[], where: string): Tensor {
 
 function numbers(values: readonly number[]): Tensor {
   const whole = values.every((value) => (value | 0) === value);
-  return fromHost(whole ? Int32Array.from(values) : Float32Array.from(values), [values.length], whole ? "int32" : "float32");
+  return fromHost(
+    whole ? Int32Array.from(values) : Float32Array.from(values),
+    [values.length],
+    whole ? "int32" : "float32",
+  );
 }
 
 function tuples(samples: readonly unknown[][], where: string): unknown[] {

@@ -165,7 +165,9 @@ function batchOrder<T, B>(dataset: Dataset<T>, options: DataLoaderOptions<T, B>)
   const { batchSampler, sampler, shuffle, batchSize, dropLast } = options;
   if (batchSampler) {
     if (sampler || shuffle || batchSize !== undefined || dropLast) {
-      throw new ArgumentError("batchSampler decides the batches; give no batchSize, shuffle, sampler or dropLast beside it");
+      throw new ArgumentError(
+        "batchSampler decides the batches; give no batchSize, shuffle, sampler or dropLast beside it",
+      );
     }
     return batchSampler;
   }

@@ -135,7 +135,9 @@ export class WeightedRandomSampler implements Sampler {
       const draw = 1 - rng.uniform();
       return weight > 0 ? Math.log(draw) / weight : Number.NEGATIVE_INFINITY;
     });
-    const order = Array.from(keys, (_, index) => index).sort((a, b) => (keys[a] === keys[b] ? a - b : keys[b] - keys[a]));
+    const order = Array.from(keys, (_, index) => index).sort((a, b) =>
+      keys[a] === keys[b] ? a - b : keys[b] - keys[a],
+    );
     yield* order.slice(0, this.length);
   }
 }

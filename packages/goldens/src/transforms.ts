@@ -5,7 +5,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { dtypeInfo, fromHost, Tensor, type TypedArray } from "@kindling/core";
+import { dtypeInfo, fromHost, type Tensor, type TypedArray } from "@kindling/core";
 import { io, transforms } from "@kindling/vision";
 
 const { functional: F } = transforms;
@@ -83,7 +83,9 @@ const RUNS: Readonly<Record<string, Run>> = {
   center_crop: (p, a) => F.centerCrop(p, a.output_size),
   crop: (p, a) => F.crop(p, a.top, a.left, a.height, a.width),
   resized_crop: (p, a) =>
-    F.resizedCrop(p, a.top, a.left, a.height, a.width, a.size, a.interpolation, { antialias: a.antialias ?? undefined }),
+    F.resizedCrop(p, a.top, a.left, a.height, a.width, a.size, a.interpolation, {
+      antialias: a.antialias ?? undefined,
+    }),
   normalize: (p, a) => F.normalize(p as Tensor, a.mean, a.std),
   to_tensor: (p) => F.toTensor(p),
   pil_to_tensor: (p) => F.pilToTensor(p as io.Image),
@@ -146,7 +148,10 @@ const EXACT_OPS = new Set([
 
 /** Runs every case under `<dir>/ops` and reports it once, with an error if it does not match. */
 export async function runTransforms(dir: string, report: (name: string, error?: Error) => void): Promise<void> {
-  const index = JSON.parse(await readFile(join(dir, "ops", "transforms.json"), "utf8")) as { image: string; cases: Case[] };
+  const index = JSON.parse(await readFile(join(dir, "ops", "transforms.json"), "utf8")) as {
+    image: string;
+    cases: Case[];
+  };
   const arrays = readSafetensors(await readFile(join(dir, "ops", "transforms.safetensors")));
   const bytes = arrays.get(index.image)!;
   const pictures: Record<Backend, Picture> = {
@@ -159,7 +164,11 @@ export async function runTransforms(dir: string, report: (name: string, error?: 
     try {
       const run = RUNS[test.op];
       if (!run) throw new Error(`no transform is known for the op ${test.op}`);
-      compare(test, run(pictures[test.backend], test.args as unknown as Arguments, test.backend), arrays.get(test.out)!);
+      compare(
+        test,
+        run(pictures[test.backend], test.args as unknown as Arguments, test.backend),
+        arrays.get(test.out)!,
+      );
       report(name);
     } catch (error) {
       report(name, error instanceof Error ? error : new Error(String(error)));
@@ -180,7 +189,9 @@ function tolerance(test: Case, want: Tensor): number {
 }
 
 function compare(test: Case, got: Picture | Picture[], want: Tensor): void {
-  const results = (Array.isArray(got) ? got : [got]).map((picture) => (picture instanceof io.Image ? F.pilToTensor(picture) : picture));
+  const results = (Array.isArray(got) ? got : [got]).map((picture) =>
+    picture instanceof io.Image ? F.pilToTensor(picture) : picture,
+  );
   const shape = Array.isArray(got) ? [results.length, ...results[0].shape] : results[0].shape;
   if (shape.join() !== want.shape.join()) throw new Error(`shape [${shape}], expected [${want.shape}]`);
   if (results[0].dtype !== want.dtype) throw new Error(`dtype ${results[0].dtype}, expected ${want.dtype}`);

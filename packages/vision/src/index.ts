@@ -1,1 +1,5 @@
-export {};
+/** The torchvision of Kindling: models, transforms, data sets and image files. */
+
+export * as datasets from "./datasets/index.js";
+export * as io from "./io/index.js";
+export * as transforms from "./transforms/index.js";

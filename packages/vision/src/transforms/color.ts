@@ -15,7 +15,8 @@ function blend(raster: Raster, plain: (index: number) => number, factor: number)
 }
 
 function checkFactor(factor: number, name: string): void {
-  if (!(factor >= 0)) throw new ArgumentError(`the ${name} factor is ${factor}; expected 0 or more (1 changes nothing)`);
+  if (!(factor >= 0))
+    throw new ArgumentError(`the ${name} factor is ${factor}; expected 0 or more (1 changes nothing)`);
 }
 
 /** Of three colours, or a grey one: what the colour transforms are defined on. */

@@ -21,7 +21,9 @@ export function toTensor(picture: Picture): Tensor {
 /** Between uint8 (0 … 255) and float32 (0 … 1) tensors. Floats outside 0 … 1 are clipped before they become bytes. */
 export function convertImageDtype(tensor: Tensor, dtype: "float32" | "uint8"): Tensor {
   if (tensor instanceof Image) {
-    throw new DTypeError("convertImageDtype takes a tensor, got an Image; use toTensor() for floats, pilToTensor() for bytes");
+    throw new DTypeError(
+      "convertImageDtype takes a tensor, got an Image; use toTensor() for floats, pilToTensor() for bytes",
+    );
   }
   if (dtype !== "float32" && dtype !== "uint8") {
     throw new DTypeError(`convertImageDtype converts to float32 or uint8, not to ${dtype}`);
@@ -57,7 +59,9 @@ export function normalize(tensor: Tensor, mean: readonly number[], std: readonly
     const { channels, height, width } = raster;
     for (const [name, list] of Object.entries({ mean, std })) {
       if (list.length !== 1 && list.length !== channels) {
-        throw new ArgumentError(`${name} has ${list.length} values for ${channels} channels; give one, or one a channel`);
+        throw new ArgumentError(
+          `${name} has ${list.length} values for ${channels} channels; give one, or one a channel`,
+        );
       }
     }
     const area = height * width;

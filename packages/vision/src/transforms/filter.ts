@@ -24,7 +24,9 @@ export function gaussianBlur<P extends Picture>(
   if (!sigmas.every((value) => value > 0)) {
     throw new ArgumentError(`sigma is [${sigmas.join(", ")}]; expected numbers above 0`);
   }
-  return apply("gaussianBlur", picture, (raster) => blur(raster, gaussian(sizes[0], sigmas[0]), gaussian(sizes[1], sigmas[1])));
+  return apply("gaussianBlur", picture, (raster) =>
+    blur(raster, gaussian(sizes[0], sigmas[0]), gaussian(sizes[1], sigmas[1])),
+  );
 }
 
 function gaussian(size: number, sigma: number): Float64Array {

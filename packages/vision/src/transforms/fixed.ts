@@ -28,7 +28,10 @@ export const centerCrop =
 
 /** Adds borders. */
 export const pad =
-  (padding: Padding, options: { fill?: number | readonly number[]; paddingMode?: PaddingMode } = {}): PictureTransform =>
+  (
+    padding: Padding,
+    options: { fill?: number | readonly number[]; paddingMode?: PaddingMode } = {},
+  ): PictureTransform =>
   (picture) =>
     F.pad(picture, padding, options);
 

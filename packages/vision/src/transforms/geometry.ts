@@ -119,7 +119,9 @@ export function fiveCrop<P extends Picture>(picture: P, size: Size): [P, P, P, P
   const [height, width] = heightWidth(size);
   const given = dimensions(picture);
   if (height > given.height || width > given.width) {
-    throw new ArgumentError(`cannot crop ${height} × ${width} from a picture of ${given.height} × ${given.width} pixels`);
+    throw new ArgumentError(
+      `cannot crop ${height} × ${width} from a picture of ${given.height} × ${given.width} pixels`,
+    );
   }
   const bottom = given.height - height;
   const right = given.width - width;

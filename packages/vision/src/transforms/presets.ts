@@ -59,9 +59,7 @@ export function imageClassificationTrain(
 }
 
 /** Evaluation for segmentation: shorter side to `resizeSize` (or as it is), floats, normalised. */
-export function semanticSegmentation(
-  options: PresetOptions & { resizeSize?: Size } = {},
-): Transform<Picture, Tensor> {
+export function semanticSegmentation(options: PresetOptions & { resizeSize?: Size } = {}): Transform<Picture, Tensor> {
   const { resizeSize, interpolation = "bilinear", antialias } = options;
   return (picture) => {
     const resized = resizeSize === undefined ? picture : F.resize(picture, resizeSize, { interpolation, antialias });

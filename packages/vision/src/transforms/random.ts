@@ -159,7 +159,11 @@ export function colorJitter(options: ColorJitterOptions): PictureTransform {
     return range;
   };
   const steps: ((picture: Picture, rng: Rng) => Picture)[] = [];
-  const add = (value: number | Range | undefined, name: string, adjust: (picture: Picture, factor: number) => Picture) => {
+  const add = (
+    value: number | Range | undefined,
+    name: string,
+    adjust: (picture: Picture, factor: number) => Picture,
+  ) => {
     if (value === undefined) return;
     const range = around(value, name);
     steps.push((picture, rng) => adjust(picture, rng.uniform(...range)));
@@ -220,7 +224,10 @@ export function randomAffine(degrees: number | Range, options: RandomAffineOptio
 }
 
 /** Blurs with a Gaussian whose sigma is drawn from a range. */
-export function gaussianBlur(kernelSize: number | readonly [number, number], sigma: Range = [0.1, 2]): PictureTransform {
+export function gaussianBlur(
+  kernelSize: number | readonly [number, number],
+  sigma: Range = [0.1, 2],
+): PictureTransform {
   checkRange(sigma, "sigma", Number.MIN_VALUE);
   return (picture, context) => F.gaussianBlur(picture, kernelSize, contextOr(context).rng.uniform(...sigma));
 }

@@ -40,7 +40,12 @@ export const isFloat = (raster: Raster): boolean => raster.data instanceof Float
 export const brightest = (raster: Raster): number => (isFloat(raster) ? 1 : 255);
 
 /** A zero-filled raster like `raster`, perhaps of another size. */
-export function blank(raster: Raster, height = raster.height, width = raster.width, channels = raster.channels): Raster {
+export function blank(
+  raster: Raster,
+  height = raster.height,
+  width = raster.width,
+  channels = raster.channels,
+): Raster {
   const length = height * width * channels;
   const data = isFloat(raster) ? new Float32Array(length) : new Uint8Array(length);
   return { kind: raster.kind, data, channels, height, width };
@@ -81,7 +86,9 @@ export function dimensions(picture: Picture): { channels: number; height: number
   if (picture instanceof Image) return picture;
   const { shape } = picture;
   if (shape.length < 3) {
-    throw new ShapeError(`a picture tensor has the shape [..., C, H, W], got [${shape.join(", ")}]; reshape it to [1, H, W]`);
+    throw new ShapeError(
+      `a picture tensor has the shape [..., C, H, W], got [${shape.join(", ")}]; reshape it to [1, H, W]`,
+    );
   }
   const [channels, height, width] = shape.slice(-3);
   return { channels, height, width };
@@ -122,7 +129,12 @@ function tensorRasters(op: string, tensor: Tensor): Raster[] {
  * gives pixels of the fill colour (one value, or one a channel). Crops, flips, padding and nearest-neighbour resizing
  * are all gathers.
  */
-export function gather(raster: Raster, rows: Int32Array, columns: Int32Array, fill: number | readonly number[] = 0): Raster {
+export function gather(
+  raster: Raster,
+  rows: Int32Array,
+  columns: Int32Array,
+  fill: number | readonly number[] = 0,
+): Raster {
   const out = blank(raster, rows.length, columns.length);
   const from = strides(raster);
   const to = strides(out);
@@ -145,7 +157,9 @@ export function fillColours(fill: number | readonly number[], channels: number):
   if (typeof fill === "number") return new Array(channels).fill(fill);
   if (fill.length === 1) return new Array(channels).fill(fill[0]);
   if (fill.length !== channels) {
-    throw new ArgumentError(`fill has ${fill.length} values for a picture of ${channels} channels; give one, or one a channel`);
+    throw new ArgumentError(
+      `fill has ${fill.length} values for a picture of ${channels} channels; give one, or one a channel`,
+    );
   }
   return fill;
 }

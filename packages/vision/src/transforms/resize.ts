@@ -139,8 +139,7 @@ function passFixed({ from, to, lines, lanes, input, output, taps }: Pass): void 
         for (let j = 0, at = source + lane; j < count; j++, at += lanes) {
           sum = (sum + Math.imul(from[at], weights[i * taps.stride + j])) | 0;
         }
-        const value = sum >> PRECISION;
-        to[target + lane] = value < 0 ? 0 : value > 255 ? 255 : value;
+        to[target + lane] = clamp(sum >> PRECISION, 0, 255);
       }
     }
   }
@@ -154,7 +153,8 @@ function passFloat({ from, to, lines, lanes, input, output, taps }: Pass): void 
       const count = taps.count[i];
       for (let lane = 0; lane < lanes; lane++) {
         let sum = 0;
-        for (let j = 0, at = source + lane; j < count; j++, at += lanes) sum += from[at] * taps.weights[i * taps.stride + j];
+        for (let j = 0, at = source + lane; j < count; j++, at += lanes)
+          sum += from[at] * taps.weights[i * taps.stride + j];
         to[target + lane] = sum;
       }
     }
@@ -202,7 +202,8 @@ function resizeRaster(raster: Raster, height: number, width: number, options: Re
   const { interpolation = "bilinear", antialias = true } = options;
   if (height === raster.height && width === raster.width) return raster;
   if (interpolation === "nearest" || interpolation === "nearest-exact") {
-    const pick = raster.kind === "image" ? pillowNearest : interpolation === "nearest" ? torchNearest : torchNearestExact;
+    const pick =
+      raster.kind === "image" ? pillowNearest : interpolation === "nearest" ? torchNearest : torchNearestExact;
     return gather(raster, pick(raster.height, height), pick(raster.width, width));
   }
   const filter = FILTERS[interpolation];
@@ -246,7 +247,9 @@ function filtered(raster: Raster, columns: Taps, rows: Taps, height: number, wid
   const exact = raster.kind === "image";
   const pass = exact ? passFixed : passFloat;
   const out = blank(raster, height, width);
-  const between = exact ? blank(raster, raster.height, width).data : new Float32Array(raster.channels * raster.height * width);
+  const between = exact
+    ? blank(raster, raster.height, width).data
+    : new Float32Array(raster.channels * raster.height * width);
   const last = exact || isFloat(raster) ? out.data : new Float32Array(out.data.length);
   const { row, column } = strides({ ...raster, width });
   const planes = exact ? 1 : raster.channels;
@@ -260,6 +263,8 @@ function filtered(raster: Raster, columns: Taps, rows: Taps, height: number, wid
     taps: columns,
   });
   pass({ from: between, to: last, lines: planes, lanes: row, input: raster.height, output: height, taps: rows });
-  if (last !== out.data) last.forEach((value, i) => (out.data[i] = clamp(roundHalfEven(value), 0, 255)));
+  if (last !== out.data) {
+    for (let i = 0; i < last.length; i++) out.data[i] = clamp(roundHalfEven(last[i]), 0, 255);
+  }
   return out;
 }

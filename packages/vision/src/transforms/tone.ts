@@ -78,10 +78,7 @@ function checkBytes(raster: Raster, op: string): void {
 }
 
 /** Maps each channel by a function made from all of its values. */
-function eachChannel(
-  raster: Raster,
-  mapOf: (values: Raster["data"]) => (value: number) => number,
-): Raster {
+function eachChannel(raster: Raster, mapOf: (values: Raster["data"]) => (value: number) => number): Raster {
   const { data, channels } = raster;
   const area = raster.height * raster.width;
   const out = data.slice();
@@ -89,7 +86,7 @@ function eachChannel(
     const place = raster.kind === "image" ? (i: number) => i * channels + c : (i: number) => c * area + i;
     const values = data.slice(0, area).map((_, i) => data[place(i)]);
     const map = mapOf(values);
-    values.forEach((value, i) => (out[place(i)] = map(value)));
+    for (let i = 0; i < area; i++) out[place(i)] = map(values[i]);
   }
   return withData(raster, out);
 }

@@ -210,7 +210,10 @@ function torchAffine([a, b, c, d, e, f]: Affine, input: Raster, output: Raster):
 /** The value of a channel at (u, v), pixel centres at halves. */
 type Sampler = (channel: number, u: number, v: number) => number;
 
-const SAMPLERS: Record<Raster["kind"], Record<"nearest" | "bilinear", (raster: Raster, fill?: readonly number[]) => Sampler>> = {
+const SAMPLERS: Record<
+  Raster["kind"],
+  Record<"nearest" | "bilinear", (raster: Raster, fill?: readonly number[]) => Sampler>
+> = {
   tensor: { nearest: torchNearest, bilinear: torchBilinear },
   image: { nearest: pillowNearest, bilinear: pillowBilinear },
 };
@@ -268,7 +271,8 @@ function pillowBilinear(raster: Raster, fill?: readonly number[]): Sampler {
     if (u < 0 || v < 0 || u >= raster.width || v >= raster.height) return fill?.[channel] ?? 0;
     const [x, y] = [Math.floor(u - 0.5), Math.floor(v - 0.5)];
     const [dx, dy] = [u - 0.5 - x, v - 0.5 - y];
-    const at = (i: number, j: number) => read(channel, clamp(x + i, 0, raster.width - 1), clamp(y + j, 0, raster.height - 1), 0);
+    const at = (i: number, j: number) =>
+      read(channel, clamp(x + i, 0, raster.width - 1), clamp(y + j, 0, raster.height - 1), 0);
     const top = at(0, 0) + (at(1, 0) - at(0, 0)) * dx;
     const bottom = at(0, 1) + (at(1, 1) - at(0, 1)) * dx;
     return Math.trunc(top + (bottom - top) * dy);
