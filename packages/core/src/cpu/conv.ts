@@ -11,7 +11,16 @@
 import type { Access, ConvKernel } from "../kernel.js";
 import { type AffineStrides, epiloguePrinter } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
-import { type Affine, type Contraction, mergeWalks, type Operand, type Slab, type Walk } from "./gemm-spec.js";
+import type { Affine } from "./gemm-record.js";
+import {
+  type Contraction,
+  mergeWalks,
+  type Operand,
+  operandOf,
+  type Placement,
+  type Slab,
+  type Walk,
+} from "./gemm-spec.js";
 import type { CpuKernel } from "./kernel.js";
 
 export function printConv(kernel: ConvKernel): CpuKernel {
@@ -63,41 +72,47 @@ function gather(
   x: Axis,
   channelAxis: "k" | "n",
 ): Gather {
-  const [imageStride, channelStride, rowStride, columnStride] = access.strides;
-  const direct = (inBounds(y) && inBounds(x)) || y.taps * x.taps === 0;
-  const [row, column] = direct ? [rowStride, columnStride] : [slabWidth(x), 1];
-  const taps: Walk = [
-    { size: channels, stride: channelStride },
-    { size: y.taps, stride: y.tapStep * row },
-    { size: x.taps, stride: x.tapStep * column },
-  ];
-  const points: Walk = [
-    { size: images, stride: direct ? imageStride : slabWidth(x) * slabHeight(y) },
-    { size: y.points, stride: y.step * row },
-    { size: x.points, stride: x.step * column },
-  ];
-  const operand = {
-    access,
-    offset: direct && y.taps * x.taps > 0 ? y.origin * row + x.origin * column : 0,
-    batch: [{ size: groups, stride: channels * channelStride }],
-    lane: channelAxis === "n" ? taps : points,
-    k: channelAxis === "n" ? points : taps,
+  const empty = y.taps * x.taps === 0;
+  const padded = !empty && !(inBounds(y) && inBounds(x));
+  /** How a function of the tensor's position that has these strides varies over groups, taps and points. */
+  const place = ([image, channel, row, column]: readonly number[], offset: number): Placement => {
+    const taps: Walk = [
+      { size: channels, stride: channel },
+      { size: y.taps, stride: y.tapStep * row },
+      { size: x.taps, stride: x.tapStep * column },
+    ];
+    const points: Walk = [
+      { size: images, stride: image },
+      { size: y.points, stride: y.step * row },
+      { size: x.points, stride: x.step * column },
+    ];
+    const [lane, k] = channelAxis === "n" ? [taps, points] : [points, taps];
+    const start = offset + (empty ? 0 : y.origin * row + x.origin * column);
+    return { offset: start, batch: [{ size: groups, stride: channels * channel }], lane, k };
   };
-  if (direct) return { operand };
+  if (!padded || access.dtype !== "float32" || access.bounds.length > 0) {
+    const operand = operandOf(access, place);
+    if (!padded) return { operand };
+    const rowInside = { ...place([0, 0, 1, 0], 0), size: y.size };
+    const columnInside = { ...place([0, 0, 0, 1], 0), size: x.size };
+    return { operand: { ...operand, bounds: [...operand.bounds, rowInside, columnInside] } };
+  }
+  const [height, width] = [slabSize(y), slabSize(x)];
   const [top, left] = [-reach(y).first, -reach(x).first];
+  const { batch } = place(access.strides, 0);
   return {
-    operand,
+    operand: { access, ...place([width * height, 0, width, 1], 0), offset: 0, batch, bounds: [] },
     slab: {
       channelAxis,
       taps: y.taps * x.taps,
-      strides: [imageStride, channelStride, rowStride, columnStride],
+      strides: access.strides as [number, number, number, number],
       tensorHeight: y.size,
       tensorWidth: x.size,
-      height: slabHeight(y),
-      width: slabWidth(x),
+      height,
+      width,
       top,
       left,
-      origin: (y.origin + top) * slabWidth(x) + x.origin + left,
+      origin: (y.origin + top) * width + x.origin + left,
       gridHeight: y.points,
       gridWidth: x.points,
       step: y.step,
@@ -106,8 +121,8 @@ function gather(
   };
 }
 
-const slabHeight = (axis: Axis): number => reach(axis).last - reach(axis).first + 1;
-const slabWidth = slabHeight;
+/** Positions from the first to the last that any tap of any point meets. */
+const slabSize = (axis: Axis): number => reach(axis).last - reach(axis).first + 1;
 
 /** The epilogue's affine values over a contraction: walks along batch, m and n from the strides of output dimensions. */
 function spread(
@@ -123,7 +138,6 @@ function spread(
 }
 
 function forward({ shape: s, a: input, b: weight }: ConvKernel, affine: readonly AffineStrides[]): Contraction[] {
-  const [w0, w1, w2, w3] = weight.strides;
   const { operand, slab } = gather(
     input,
     { groups: s.groups, images: s.n, channels: s.ic },
@@ -137,17 +151,16 @@ function forward({ shape: s, a: input, b: weight }: ConvKernel, affine: readonly
       m: s.oc,
       n: s.n * s.oh * s.ow,
       k: s.ic * s.kh * s.kw,
-      a: {
-        access: weight,
-        offset: 0,
-        batch: [{ size: s.groups, stride: s.oc * w0 }],
-        lane: [{ size: s.oc, stride: w0 }],
+      a: operandOf(weight, ([out, channel, row, column], offset) => ({
+        offset,
+        batch: [{ size: s.groups, stride: s.oc * out }],
+        lane: [{ size: s.oc, stride: out }],
         k: [
-          { size: s.ic, stride: w1 },
-          { size: s.kh, stride: w2 },
-          { size: s.kw, stride: w3 },
+          { size: s.ic, stride: channel },
+          { size: s.kh, stride: row },
+          { size: s.kw, stride: column },
         ],
-      },
+      })),
       b: operand,
       slab,
       affine: spread(affine, ([image, channel, row, column]) => ({
@@ -216,7 +229,6 @@ function inputGradient(
   { shape: s, a: output, b: weight }: ConvKernel,
   affine: readonly AffineStrides[],
 ): Contraction[] {
-  const [w0, w1, w2, w3] = weight.strides;
   const columnPhases = phasesOf(s.iw, s.ow, s.kw, s, 1);
   return phasesOf(s.ih, s.oh, s.kh, s, 0).flatMap((y) =>
     columnPhases.map((x): Contraction => {
@@ -226,17 +238,16 @@ function inputGradient(
         m: s.ic,
         n: s.n * y.axis.points * x.axis.points,
         k: s.oc * y.axis.taps * x.axis.taps,
-        a: {
-          access: weight,
-          offset: y.firstTap * w2 + x.firstTap * w3,
-          batch: [{ size: s.groups, stride: s.oc * w0 }],
-          lane: [{ size: s.ic, stride: w1 }],
+        a: operandOf(weight, ([out, channel, row, column], offset) => ({
+          offset: offset + y.firstTap * row + x.firstTap * column,
+          batch: [{ size: s.groups, stride: s.oc * out }],
+          lane: [{ size: s.ic, stride: channel }],
           k: [
-            { size: s.oc, stride: w0 },
-            { size: y.axis.taps, stride: y.tapStep * w2 },
-            { size: x.axis.taps, stride: x.tapStep * w3 },
+            { size: s.oc, stride: out },
+            { size: y.axis.taps, stride: y.tapStep * row },
+            { size: x.axis.taps, stride: x.tapStep * column },
           ],
-        },
+        })),
         b: operand,
         slab,
         affine: spread(affine, ([image, channel, row, column]) => ({
@@ -258,7 +269,6 @@ function weightGradient(
   { shape: s, a: input, b: output }: ConvKernel,
   affine: readonly AffineStrides[],
 ): Contraction[] {
-  const [y0, y1, y2, y3] = output.strides;
   const { operand, slab } = gather(
     input,
     { groups: s.groups, images: s.n, channels: s.ic },
@@ -272,17 +282,16 @@ function weightGradient(
       m: s.oc,
       n: s.ic * s.kh * s.kw,
       k: s.n * s.oh * s.ow,
-      a: {
-        access: output,
-        offset: 0,
-        batch: [{ size: s.groups, stride: s.oc * y1 }],
-        lane: [{ size: s.oc, stride: y1 }],
+      a: operandOf(output, ([image, channel, row, column], offset) => ({
+        offset,
+        batch: [{ size: s.groups, stride: s.oc * channel }],
+        lane: [{ size: s.oc, stride: channel }],
         k: [
-          { size: s.n, stride: y0 },
-          { size: s.oh, stride: y2 },
-          { size: s.ow, stride: y3 },
+          { size: s.n, stride: image },
+          { size: s.oh, stride: row },
+          { size: s.ow, stride: column },
         ],
-      },
+      })),
       b: operand,
       slab,
       affine: spread(affine, ([channel, tapChannel, row, column]) => ({

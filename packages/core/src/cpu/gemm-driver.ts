@@ -3,9 +3,11 @@
  * needs of A and B, multiplies the panels tile by tile, and lets the epilogue finish the block while it is in cache.
  */
 
+import type { ComputeDType } from "../dtype.js";
 import type { EpilogueFunction } from "./gemm-epilogue.js";
+import { type IrregularPackFunction, printIrregularPack } from "./gemm-irregular.js";
 import { type FillFunction, type PackFunction, printFill, printPack, type WalkFunction } from "./gemm-pack.js";
-import { field } from "./gemm-params.js";
+import { FIELDS, type Field } from "./gemm-params.js";
 import { printSlab, type SlabFunction } from "./gemm-slab.js";
 import { printTile, type TileShape } from "./gemm-tile.js";
 import {
@@ -17,6 +19,8 @@ import {
   type WasmFunction,
   type WasmModule,
 } from "./wasm/index.js";
+
+const field = FIELDS.read;
 
 type MultiplyFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "void">;
 
@@ -59,24 +63,30 @@ const minimum = (f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i
   return least;
 };
 
+/** How an operand is fetched: "regular", or one by one from `dtype` with `bounds` tested. */
+export type Fetch = "regular" | { readonly dtype: ComputeDType; readonly bounds: number };
+
 export interface DriverParts {
+  readonly shape: TileShape;
   readonly walk: WalkFunction;
   readonly epilogue: EpilogueFunction;
-  readonly shape: TileShape;
-  /** Bytes from one record to the next. */
-  readonly record: number;
+  readonly a: Fetch;
+  readonly b: Fetch;
 }
 
 /** Adds the exported `run`. */
-export function printDriver(m: WasmModule, { walk, epilogue, shape, record: recordSize }: DriverParts): void {
-  const fill = printFill(m, walk);
+export function printDriver(m: WasmModule, { shape, walk, epilogue, a, b }: DriverParts): void {
+  const irregular = (fetch: Fetch, width: number): IrregularPackFunction | undefined =>
+    fetch === "regular" ? undefined : printIrregularPack(m, walk, fetch.dtype, fetch.bounds, width);
   const item = printItem(m, shape, {
     walk,
     epilogue,
-    fill,
+    fill: printFill(m, walk),
     pack: printPack(m),
     slab: printSlab(m),
     multiply: printMultiply(m, shape),
+    irregularA: irregular(a, shape.mr),
+    irregularB: irregular(b, shape.nr),
   });
   m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end, scratch) => {
     const [record, task, at, last] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
@@ -85,7 +95,7 @@ export function printDriver(m: WasmModule, { walk, epilogue, shape, record: reco
       f.set(task, begin);
       f.while(i32.geS(task, field(record, "tasks")), () => {
         f.set(task, i32.sub(task, field(record, "tasks")));
-        f.increment(record, recordSize);
+        f.increment(record, FIELDS.bytes);
       });
       f.set(at, i32.mul(task, field(record, "perTask")));
       f.set(last, i32.add(at, field(record, "perTask")));
@@ -102,18 +112,19 @@ interface ItemParts {
   readonly pack: PackFunction;
   readonly slab: SlabFunction;
   readonly multiply: MultiplyFunction;
+  readonly irregularA: IrregularPackFunction | undefined;
+  readonly irregularB: IrregularPackFunction | undefined;
 }
 
 /** item(params, record, index, scratch): computes one block of the result. */
 function printItem(
   m: WasmModule,
   { mr, nr }: TileShape,
-  { walk, epilogue, fill, pack, slab, multiply }: ItemParts,
+  { walk, epilogue, fill, pack, slab, multiply, irregularA, irregularB }: ItemParts,
 ): WasmFunction<readonly ["i32", "i32", "i32", "i32"], "void"> {
   return m.helper(["i32", "i32", "i32", "i32"], "void", (f, params, record, index, scratch) => {
-    type Name = Parameters<typeof field>[1];
-    const at = (name: Name): Value<"i32"> => i32.add(scratch, field(record, name));
-    const digits = (name: Name): Value<"i32"> => i32.add(params, field(record, name));
+    const at = (name: Field): Value<"i32"> => i32.add(scratch, field(record, name));
+    const inParams = (name: Field): Value<"i32"> => i32.add(params, field(record, name));
 
     const nBlock = f.let(i32.remU(index, field(record, "nBlocks")));
     const row = f.let(i32.divU(index, field(record, "nBlocks")));
@@ -122,33 +133,48 @@ function printItem(
     const n0 = f.let(i32.mul(nBlock, field(record, "nt")));
     const mc = minimum(f, field(record, "mt"), i32.sub(field(record, "m"), m0));
     const nc = minimum(f, field(record, "nt"), i32.sub(field(record, "n"), n0));
-    const a = f.let(i32.add(field(record, "a"), call(walk, digits("aBatch"), batch)));
-    const b = f.let(i32.add(field(record, "b"), call(walk, digits("bBatch"), batch)));
-    f.call(fill, at("lanesA"), digits("aLane"), m0, mc, mr);
-    f.call(fill, at("lanesB"), digits("bLane"), n0, nc, nr);
-
     const k = f.let(field(record, "k"));
-    const k0 = f.local("i32");
-    const from = f.local("i32");
+    const [k0, kc] = [f.local("i32"), f.local("i32")];
+
+    /** Prepares an operand for all slices, and gives what packs one. */
+    const operand = (
+      name: "a" | "b",
+      width: number,
+      [lane0, lanes]: [Local<"i32">, Local<"i32">],
+      irregular: IrregularPackFunction | undefined,
+    ): (() => void) => {
+      const [tables, panels] = name === "a" ? (["A", "panelsA"] as const) : (["B", "panelsB"] as const);
+      if (irregular) {
+        const block = f.let(inParams(`${name}Block`));
+        return () => f.call(irregular, params, block, at(panels), batch, lane0, lanes, k0, kc);
+      }
+      const base = f.let(i32.add(field(record, name), call(walk, inParams(`${name}Batch`), batch)));
+      f.call(fill, at(`lanes${tables}`), inParams(`${name}Lane`), lane0, lanes, width);
+      return () => {
+        f.call(fill, at(`ks${tables}`), inParams(`${name}K`), k0, kc, 1);
+        const from = f.let(base);
+        if (name === "b") {
+          const fromSlab = (channels: [Value<"i32">, Value<"i32">], points: [Value<"i32">, Value<"i32">]) => () =>
+            f.set(from, call(slab, record, at("slab"), base, ...channels, ...points));
+          f.if(i32.eq(field(record, "slabKind"), 1), fromSlab([k0, kc], [lane0, lanes]));
+          f.if(i32.eq(field(record, "slabKind"), 2), fromSlab([lane0, lanes], [k0, kc]));
+        }
+        f.call(pack, at(panels), from, at(`lanes${tables}`), at(`ks${tables}`), kc, lanes, width);
+      };
+    };
+    const packA = operand("a", mr, [m0, mc], irregularA);
+    const packB = operand("b", nr, [n0, nc], irregularB);
+
     f.loop((again) => {
-      const kc = minimum(f, field(record, "kt"), i32.sub(k, k0));
+      f.set(kc, minimum(f, field(record, "kt"), i32.sub(k, k0)));
       f.if(kc, () => {
-        f.call(fill, at("ksA"), digits("aK"), k0, kc, 1);
-        f.call(fill, at("ksB"), digits("bK"), k0, kc, 1);
-        f.call(pack, at("panelsA"), a, at("lanesA"), at("ksA"), kc, mc, mr);
-        f.set(from, b);
-        f.if(i32.eq(field(record, "slabKind"), 1), () =>
-          f.set(from, call(slab, record, at("slab"), b, k0, kc, n0, nc)),
-        );
-        f.if(i32.eq(field(record, "slabKind"), 2), () =>
-          f.set(from, call(slab, record, at("slab"), b, n0, nc, k0, kc)),
-        );
-        f.call(pack, at("panelsB"), from, at("lanesB"), at("ksB"), kc, nc, nr);
+        packA();
+        packB();
       });
       f.call(multiply, at("panelsA"), at("panelsB"), at("c"), kc, mc, nc, i32.eqz(k0));
       f.increment(k0, field(record, "kt"));
       f.brIf(again, i32.ltU(k0, k));
     });
-    f.call(epilogue, params, record, batch, m0, mc, n0, nc, at("c"), rowPitch(nc, nr));
+    f.call(epilogue, params, f.let(inParams("epilogue")), batch, m0, mc, n0, nc, at("c"), rowPitch(nc, nr));
   });
 }

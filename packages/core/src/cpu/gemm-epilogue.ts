@@ -6,11 +6,11 @@
 import { DTypeError } from "../errors.js";
 import type { Epilogue } from "../kernel.js";
 import type { WalkFunction } from "./gemm-pack.js";
-import { type AffineBase, affineField, field } from "./gemm-params.js";
+import { type AffineBase, affineWord, innerSize } from "./gemm-record.js";
 import { CPU_BYTES } from "./kernel.js";
 import { call, f32, i32, v128, type WasmFunction, type WasmModule } from "./wasm/index.js";
 
-/** epilogue(params, record, batch, m0, mc, n0, nc, c, pitch): finishes the block at `c`, whose rows are `pitch` apart. */
+/** epilogue(params, block, batch, m0, mc, n0, nc, c, pitch): finishes the block at `c`, whose rows are `pitch` apart. */
 export type EpilogueFunction = WasmFunction<
   readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
   "void"
@@ -27,6 +27,8 @@ export interface EpiloguePrinter {
   readonly key: string;
   readonly affine: readonly AffineStrides[];
   readonly bases: readonly AffineBase[];
+  /** Slots of the plan's uniforms that the code reads. */
+  readonly uniforms: readonly number[];
   print(m: WasmModule, walk: WalkFunction): EpilogueFunction;
 }
 
@@ -36,6 +38,7 @@ export function epiloguePrinter({ value, target }: Epilogue): EpiloguePrinter {
     key: "plain",
     affine: [target],
     bases: [{ buffer: target.buffer, bytes: CPU_BYTES[target.dtype] }],
+    uniforms: [],
     print: printPlain,
   };
 }
@@ -60,12 +63,12 @@ function printPlain(m: WasmModule, walk: WalkFunction): EpilogueFunction {
   return m.helper(
     ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     "void",
-    (f, params, record, batch, m0, mc, n0, nc, c, pitch) => {
-      const inner = f.let(field(record, "inner"));
+    (f, params, block, batch, m0, mc, n0, nc, c, pitch) => {
+      const inner = f.let(innerSize(block));
       const [start, from, to] = [f.local("i32"), f.local("i32"), f.local("i32")];
       const [n, end, count] = [f.local("i32"), f.let(i32.add(n0, nc)), f.local("i32")];
-      const list = (part: "batch" | "m" | "n") => i32.add(params, affineField(record, 0, part));
-      f.set(start, i32.add(affineField(record, 0, "start"), call(walk, list("batch"), batch)));
+      const list = (part: "batch" | "m" | "n") => i32.add(params, affineWord(block, 0, part));
+      f.set(start, i32.add(affineWord(block, 0, "start"), call(walk, list("batch"), batch)));
       f.for(0, mc, 1, () => {
         f.set(from, c);
         f.set(to, i32.add(start, call(walk, list("m"), m0)));
@@ -73,7 +76,7 @@ function printPlain(m: WasmModule, walk: WalkFunction): EpilogueFunction {
         f.while(i32.ltU(n, end), () => {
           f.set(count, i32.sub(inner, i32.remU(n, inner)));
           f.if(i32.ltU(i32.sub(end, n), count), () => f.set(count, i32.sub(end, n)));
-          f.call(span, from, count, i32.add(to, call(walk, list("n"), n)), affineField(record, 0, "step"));
+          f.call(span, from, count, i32.add(to, call(walk, list("n"), n)), affineWord(block, 0, "step"));
           f.increment(n, count);
           f.increment(from, i32.shl(count, 2));
         });

@@ -1,46 +1,51 @@
 /** From contractions with one epilogue to a kernel of the cpu device. */
 
-import { DTypeError } from "../errors.js";
+import { ArgumentError, DTypeError } from "../errors.js";
 import type { Access } from "../kernel.js";
-import { printDriver } from "./gemm-driver.js";
+import { type Fetch, printDriver } from "./gemm-driver.js";
 import type { EpiloguePrinter } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
-import { recordBytes, writeParams } from "./gemm-params.js";
+import { writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
-import type { Contraction } from "./gemm-spec.js";
+import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
 import { tileShape } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
 
 /** Refuses what panels cannot be packed from. */
-export function checkOperand(name: string, what: string, { dtype, bounds, indirect }: Access): void {
-  if (dtype !== "float32") {
-    throw new DTypeError(`${name}: ${what} is ${dtype}, but the cpu device multiplies float32; convert it with .to()`);
-  }
-  if (bounds.length > 0 || indirect.length > 0) {
-    throw new DTypeError(`${name}: ${what} is a padded or indexed view; realize it before the product`);
-  }
+export function checkOperand(name: string, what: string, { dtype, indirect }: Access): void {
+  if (dtype !== "float32" && dtype !== "float16")
+    throw new DTypeError(
+      `${name}: ${what} is ${dtype}; the cpu device multiplies float32 and float16, convert it first`,
+    );
+  if (indirect.length > 0)
+    throw new ArgumentError(
+      `${name}: ${what} is indexed by values; only strides and bounds are known here, realize it first`,
+    );
 }
+
+const fetchOf = (operand: Operand): Fetch =>
+  isIrregular(operand) ? { dtype: operand.access.dtype, bounds: operand.bounds.length } : "regular";
+
+const fetchKey = (fetch: Fetch): string => (fetch === "regular" ? fetch : `${fetch.dtype}+${fetch.bounds}`);
 
 /** The kernel that computes the contractions one after the other; their tasks are all independent. */
 export function contractionKernel(contractions: readonly Contraction[], epilogue: EpiloguePrinter): CpuKernel {
   const shape = tileShape();
   const parts = contractions.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
-  const { params, addresses, scratch } = writeParams(parts, epilogue.bases, shape, 0);
+  // The contractions of a kernel differ in shape alone.
+  const [a, b] = [fetchOf(contractions[0].a), fetchOf(contractions[0].b)];
   return {
     code: {
-      key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${epilogue.key}`,
+      key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${fetchKey(a)} ${fetchKey(b)} ${epilogue.key}`,
       assemble(shared) {
         const m = new WasmModule({ shared });
         const walk = printWalk(m);
-        printDriver(m, { walk, epilogue: epilogue.print(m, walk), shape, record: recordBytes(epilogue.bases.length) });
+        printDriver(m, { shape, walk, epilogue: epilogue.print(m, walk), a, b });
         return m.bytes();
       },
     },
     tasks: parts.reduce((sum, { plan }) => sum + plan.tasks, 0),
-    params,
-    addresses,
-    uniforms: [],
-    scratch,
+    ...writeParams(parts, epilogue.bases, shape, epilogue.uniforms),
   };
 }

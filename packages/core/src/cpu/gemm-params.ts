@@ -4,15 +4,15 @@
  */
 
 import { type BlockPlan, roundUp } from "./gemm-plan.js";
-import { type Contraction, mergeWalk, type Walk } from "./gemm-spec.js";
+import { type Affine, type AffineBase, RecordWriter, recordLayout } from "./gemm-record.js";
+import { type Contraction, isIrregular, mergeWalk, type Operand, type Placement, type Walk } from "./gemm-spec.js";
 import type { TileShape } from "./gemm-tile.js";
 import { CPU_BYTES, type CpuKernel } from "./kernel.js";
-import { i32, type Local, type Value } from "./wasm/index.js";
 
 /** The cut: tasks, items and items a task, blocks along m and n, sizes of blocks and of the whole. */
 const CUT = ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt", "m", "n", "k"] as const;
-/** Operands: address, and digit lists of batch, lane and k. */
-const OPERANDS = ["a", "aBatch", "aLane", "aK", "b", "bBatch", "bLane", "bK"] as const;
+/** Operands: address, and digit lists of batch, lane and k; or the blocks of their address and bounds. */
+const OPERANDS = ["a", "aBatch", "aLane", "aK", "aBlock", "b", "bBatch", "bLane", "bK", "bBlock"] as const;
 /** Where things are in scratch: tables of offsets, panels, the block of C, the slab. */
 const SCRATCH = ["lanesA", "lanesB", "ksA", "ksB", "panelsA", "panelsB", "c", "slab"] as const;
 /** The slab: 0 for none, 1 where k counts its channels, 2 where n does; its tensor; its rows; the grid of points. */
@@ -21,33 +21,8 @@ const SLAB = [
   ...(["height", "top", "lead", "firstColumn", "copied", "tail", "rowBytes", "channelBytes", "origin"] as const),
   ...(["gridHeight", "gridWidth", "step", "extent"] as const),
 ] as const;
-/** The size of the innermost digit of n, which all affine values of the epilogue share. */
-const FIELDS = [...CUT, ...OPERANDS, ...SCRATCH, ...SLAB, "inner"] as const;
-type Field = (typeof FIELDS)[number];
-
-/** Parts of an affine value of the epilogue: its start, its lists of batch, m and n, and its innermost step along n. */
-const AFFINE = ["start", "batch", "m", "n", "step"] as const;
-type AffinePart = (typeof AFFINE)[number];
-
-const wordOf = (name: Field): number => FIELDS.indexOf(name);
-const affineWord = (index: number, part: AffinePart): number =>
-  FIELDS.length + AFFINE.length * index + AFFINE.indexOf(part);
-
-/** Code that reads a field of the record at `record`. */
-export const field = (record: Local<"i32">, name: Field): Value<"i32"> => i32.load(record, 4 * wordOf(name));
-
-/** Code that reads a part of affine value `index`. */
-export const affineField = (record: Local<"i32">, index: number, part: AffinePart): Value<"i32"> =>
-  i32.load(record, 4 * affineWord(index, part));
-
-/** Bytes between the records of a kernel whose epilogue has this many affine values. */
-export const recordBytes = (affine: number): number => 4 * (FIELDS.length + AFFINE.length * affine);
-
-/** Where the affine values of an epilogue lie: a buffer's element (of `bytes`), or, without a buffer, nowhere. */
-export interface AffineBase {
-  readonly buffer?: number;
-  readonly bytes: number;
-}
+export const FIELDS = recordLayout([...CUT, ...OPERANDS, ...SCRATCH, ...SLAB, "epilogue"]);
+export type Field = Parameters<typeof FIELDS.word>[0];
 
 /** A contraction with its cut, ready to be written. */
 export interface PlannedContraction {
@@ -55,70 +30,41 @@ export interface PlannedContraction {
   readonly plan: BlockPlan;
 }
 
-export type Written = Pick<CpuKernel, "params" | "addresses" | "scratch"> & {
-  /** Byte offset in the parameters that follows the records: where uniforms are. */
-  readonly uniformsAt: number;
-};
-
 const F32 = CPU_BYTES.float32;
 const LINE = 64;
 
-/** Writes the records of contractions that share one epilogue, then room for `uniforms` words, then the lists. */
+/** Writes the records of contractions that share one epilogue. */
 export function writeParams(
   parts: readonly PlannedContraction[],
   bases: readonly AffineBase[],
   { mr, nr }: TileShape,
-  uniforms: number,
-): Written {
-  const record = recordBytes(bases.length) / 4;
-  const words: number[] = new Array(record * parts.length + uniforms).fill(0);
-  const addresses: { word: number; buffer: number; byteOffset: number }[] = [];
-  const lists = new Map<string, number>();
-  /** The byte offset of a digit list: a count, then size and stride of each digit, innermost first. */
-  const list = (walk: Walk, bytes: number): number => {
-    const digits = walk.length > 0 ? walk.toReversed() : [{ size: 1, stride: 0 }];
-    const entry = [digits.length, ...digits.flatMap(({ size, stride }) => [size, stride * bytes])];
-    const key = entry.join();
-    const known = lists.get(key);
-    if (known !== undefined) return known;
-    const at = 4 * words.length;
-    words.push(...entry);
-    lists.set(key, at);
-    return at;
-  };
-
+  uniforms: readonly number[],
+): Pick<CpuKernel, "params" | "addresses" | "uniforms" | "scratch"> {
+  const writer = new RecordWriter(FIELDS, parts.length, uniforms);
   let scratch = 0;
   parts.forEach(({ contraction: c, plan }, part) => {
-    const base = part * record;
-    const put = (name: Field, value: number): void => {
-      words[base + wordOf(name)] = value;
-    };
+    const put = (name: Field, value: number): void => writer.put(part, name, value);
+    const { slab } = c;
     for (const name of ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt"] as const)
       put(name, plan[name]);
     for (const name of ["m", "n", "k"] as const) put(name, c[name]);
 
-    const { slab } = c;
-    const byChannel = ([channel, ...taps]: Walk): Walk => [
-      { size: channel.size, stride: slab!.width * plan.slabRows },
-      ...taps,
-    ];
-    const b = slab
-      ? { ...c.b, [slab.channelAxis === "k" ? "k" : "lane"]: byChannel(slab.channelAxis === "k" ? c.b.k : c.b.lane) }
-      : c.b;
-    for (const [name, operand] of [
-      ["a", c.a],
-      ["b", b],
-    ] as const) {
-      const { access, offset } = operand;
-      addresses.push({
-        word: base + wordOf(name),
-        buffer: access.buffer,
-        byteOffset: F32 * (access.offset + offset),
-      });
-      put(`${name}Batch`, list(mergeWalk(operand.batch), F32));
-      put(`${name}Lane`, list(mergeWalk(operand.lane), F32));
-      put(`${name}K`, list(mergeWalk(operand.k), F32));
-    }
+    const operand = (name: "a" | "b", o: Operand): void => {
+      if (isIrregular(o)) {
+        put(`${name}Block`, irregularBlock(writer, o));
+        return;
+      }
+      writer.address(part, name, o.access.buffer, F32 * (o.access.offset + o.offset));
+      put(`${name}Batch`, writer.list(mergeWalk(o.batch), F32));
+      put(`${name}Lane`, writer.list(mergeWalk(o.lane), F32));
+      put(`${name}K`, writer.list(mergeWalk(o.k), F32));
+    };
+    const pitch = slab ? slab.width * plan.slabRows : 0;
+    const byChannel = ([channel, ...taps]: Walk): Walk => [{ size: channel.size, stride: pitch }, ...taps];
+    operand("a", c.a);
+    if (slab?.channelAxis === "k") operand("b", { ...c.b, k: byChannel(c.b.k) });
+    else if (slab) operand("b", { ...c.b, lane: byChannel(c.b.lane) });
+    else operand("b", c.b);
 
     let used = 0;
     const room = (name: Field, bytes: number): void => {
@@ -162,17 +108,16 @@ export function writeParams(
     }
     scratch = Math.max(scratch, used);
 
-    put("inner", c.affine[0].n.at(-1)?.size ?? 1);
-    c.affine.forEach((affine, i) => {
-      const { buffer, bytes } = bases[i];
-      const start = base + affineWord(i, "start");
-      if (buffer === undefined) words[start] = affine.offset;
-      else addresses.push({ word: start, buffer, byteOffset: bytes * affine.offset });
-      words[base + affineWord(i, "batch")] = list(mergeWalk(affine.batch), bytes);
-      words[base + affineWord(i, "m")] = list(mergeWalk(affine.m), bytes);
-      words[base + affineWord(i, "n")] = list(affine.n, bytes);
-      words[base + affineWord(i, "step")] = bytes * (affine.n.at(-1)?.stride ?? 0);
-    });
+    put("epilogue", writer.block(c.affine, bases));
   });
-  return { params: Int32Array.from(words), addresses, scratch, uniformsAt: 4 * record * parts.length };
+  return { ...writer.finish(), scratch };
+}
+
+/** The block of an irregular operand: its address, then its bounds; m is its lane, and n is k. */
+function irregularBlock(writer: RecordWriter<Field>, { access, bounds, ...place }: Operand): number {
+  const turn = ({ offset, batch, lane, k }: Placement): Affine => ({ offset, batch, m: lane, n: mergeWalk(k) });
+  return writer.block(
+    [turn({ ...place, offset: place.offset + access.offset }), ...bounds.map(turn)],
+    [{ buffer: access.buffer, bytes: CPU_BYTES[access.dtype] }, ...bounds.map(({ size }) => ({ bytes: 1, size }))],
+  );
 }

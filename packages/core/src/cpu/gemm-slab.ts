@@ -1,7 +1,9 @@
 /** Slabs: copies of image rows with their borders of zeros, so that gathering windows needs no bounds checks. */
 
-import { field } from "./gemm-params.js";
+import { FIELDS } from "./gemm-params.js";
 import { call, f32, i32, v128, type WasmFunction, type WasmModule } from "./wasm/index.js";
+
+const field = FIELDS.read;
 
 /**
  * slab(record, to, tensor, lane0, lanes, point0, points) → base. Copies the channels of the lanes and the rows under the

@@ -9,6 +9,7 @@
  */
 
 import type { Access } from "../kernel.js";
+import type { Affine } from "./gemm-record.js";
 
 /** One digit of an axis and what it adds to an address, in elements, when it grows by one. */
 export interface Digit {
@@ -19,16 +20,36 @@ export interface Digit {
 /** Offsets along an axis, outermost digit first. The empty list is the offset 0. */
 export type Walk = readonly Digit[];
 
-/** An operand that is addressed directly, or whose `lane` and `k` address a slab of the tensor that `access` reads. */
-export interface Operand {
-  readonly access: Access;
-  /** Elements beyond the access's own offset. */
+/** How something varies over an operand; `lane` is along m for A, along n for B. */
+export interface Placement {
   readonly offset: number;
   readonly batch: Walk;
-  /** Along m for A, along n for B. */
   readonly lane: Walk;
   readonly k: Walk;
 }
+
+/**
+ * An operand, which is addressed directly, or whose `lane` and `k` address a slab of the tensor that `access` reads. Its
+ * offset is in elements, beyond the access's own.
+ */
+export interface Operand extends Placement {
+  readonly access: Access;
+  /** Conditions 0 ≤ value < size; where one does not hold, the element is 0. */
+  readonly bounds: readonly (Placement & { readonly size: number })[];
+}
+
+/** The operand whose address and bounds vary as `place` says for given strides. */
+export const operandOf = (
+  access: Access,
+  place: (strides: readonly number[], offset: number) => Placement,
+): Operand => ({
+  access,
+  ...place(access.strides, 0),
+  bounds: access.bounds.map(({ strides, offset, size }) => ({ ...place(strides, offset), size })),
+});
+
+/** Whether elements have to be fetched one by one, with their bounds tested and their type converted. */
+export const isIrregular = ({ access, bounds }: Operand): boolean => access.dtype !== "float32" || bounds.length > 0;
 
 /**
  * A zero-padded copy of part of an image tensor [image, channel, y, x], made for each block. Its rows are counted over
@@ -56,14 +77,6 @@ export interface Slab {
   /** Slab rows from one row of the grid to the next, and rows that the taps of one point span. */
   readonly step: number;
   readonly extent: number;
-}
-
-/** A value that is affine in batch, m and n: the address of an epilogue's access, or a position. */
-export interface Affine {
-  readonly offset: number;
-  readonly batch: Walk;
-  readonly m: Walk;
-  readonly n: Walk;
 }
 
 export interface Contraction {

@@ -1,9 +1,9 @@
 /** Matrix products on the cpu device. */
 
-import type { MatmulKernel } from "../kernel.js";
+import type { Access, MatmulKernel } from "../kernel.js";
 import { epiloguePrinter } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
-import { type Digit, mergeWalks, type Walk } from "./gemm-spec.js";
+import { type Digit, mergeWalks, type Operand, operandOf, type Walk } from "./gemm-spec.js";
 import type { CpuKernel } from "./kernel.js";
 
 /**
@@ -17,8 +17,10 @@ export function printMatmul(kernel: MatmulKernel): CpuKernel {
   const epilogue = epiloguePrinter(kernel.epilogue);
   const dims = batch.length;
   const all = batch.map((_, d) => d);
-  const asRows = all.filter((d) => b.strides[d] === 0);
-  const asColumns = all.filter((d) => a.strides[d] === 0 && b.strides[d] !== 0);
+  const fixed = ({ strides, bounds }: Access, d: number): boolean =>
+    strides[d] === 0 && bounds.every((bound) => bound.strides[d] === 0);
+  const asRows = all.filter((d) => fixed(b, d));
+  const asColumns = all.filter((d) => fixed(a, d) && !fixed(b, d));
   const asBatch = all.filter((d) => !asRows.includes(d) && !asColumns.includes(d));
   const sizes = [...batch, m, n];
   const walk = (strides: readonly number[], along: readonly number[]): Digit[] =>
@@ -30,26 +32,21 @@ export function printMatmul(kernel: MatmulKernel): CpuKernel {
   const { affine } = epilogue;
   const along = (axis: readonly number[]): Walk[] => mergeWalks(affine.map(({ strides }) => walk(strides, axis)));
   const [batches, ms, ns] = [along(asBatch), along(rows), along(columns)];
-  // Operand A has no stride of its own for n, nor B for m: their strides are over […batch, m, k] and […batch, k, n].
+  /** An operand whose own dimensions are […batch, lane, k]: positions of the last two among the strides. */
+  const operand = (access: Access, lanes: readonly number[], laneAt: number, kAt: number): Operand =>
+    operandOf(access, (strides, offset) => ({
+      offset,
+      batch: walk(strides, asBatch),
+      lane: lanes.map((d) => ({ size: sizes[d], stride: strides[d < dims ? d : laneAt] })),
+      k: [{ size: k, stride: strides[kAt] }],
+    }));
   const contraction = {
     batch: product(asBatch),
     m: product(rows),
     n: product(columns),
     k,
-    a: {
-      access: a,
-      offset: 0,
-      batch: walk(a.strides, asBatch),
-      lane: walk(a.strides, rows),
-      k: [{ size: k, stride: a.strides[dims + 1] }],
-    },
-    b: {
-      access: b,
-      offset: 0,
-      batch: walk(b.strides, asBatch),
-      lane: walk(b.strides, columns),
-      k: [{ size: k, stride: b.strides[dims] }],
-    },
+    a: operand(a, rows, dims, dims + 1),
+    b: operand(b, columns, dims + 1, dims),
     affine: affine.map(({ offset }, i) => ({ offset, batch: batches[i], m: ms[i], n: ns[i] })),
   };
   return contractionKernel([contraction], epilogue);
