@@ -6,7 +6,15 @@ export type { LoadLimits } from "./limits.js";
 export { type LoadOptions, load } from "./load.js";
 export type { CheckpointInput } from "./open.js";
 export { loadSafetensors, type SafetensorsDict } from "./safetensors/load.js";
+export {
+  type NamedTensors,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+  toSafetensorsBytes,
+} from "./safetensors/save.js";
+export { save, toBytes } from "./save.js";
 export { type ByteSource, blobSource, bytesSource, streamSource, urlSource } from "./source.js";
+export { findStateDict, renameKeys, stripPrefix } from "./state-dict.js";
 export { fromHost, type HostArray, Tensor } from "./tensor.js";
 export {
   Complex,

@@ -155,7 +155,7 @@ function checkOptimizer(optimizer: unknown, want: OptimizerState): void {
   for (const [name, tensor] of want.state0) compare(first.get(name), tensor, `state.0.${name}`);
 }
 
-function compare(got: unknown, want: Expected, path: string): void {
+function compare(got: unknown, want: Expected, path: string) {
   const differs = (what: string): never => fail(`${path}: ${what}`);
   switch (want.t) {
     case "tensor":
@@ -177,16 +177,18 @@ function compare(got: unknown, want: Expected, path: string): void {
     case "tuple":
       if (!Array.isArray(got) || got instanceof Tuple !== (want.t === "tuple")) return differs(`is no ${want.t}`);
       if (got.length !== want.v.length) differs(`has ${got.length} items instead of ${want.v.length}`);
-      return want.v.forEach((item, i) => {
+      want.v.forEach((item, i) => {
         compare(got[i], item, `${path}.${i}`);
       });
+      return;
     case "set": {
       if (!(got instanceof Set)) return differs("is no set");
       const members = [...got];
       if (members.length !== want.v.length) differs(`has ${members.length} members`);
-      return want.v.forEach((item, i) => {
+      want.v.forEach((item, i) => {
         compare(members[i], item, `${path}.${i}`);
       });
+      return;
     }
     case "size":
       if (!(got instanceof Size) || got.join() !== want.v.join()) differs(`is ${String(got)} instead of a Size`);

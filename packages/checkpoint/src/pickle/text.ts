@@ -23,7 +23,7 @@ export function parseStringLiteral(line: Uint8Array): Uint8Array {
     throw new CheckpointError("bad-pickle", "a text string is not in quotes");
   const plain = text
     .slice(1, -1)
-    .replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([^]))/g, (whole, hex?: string, octal?: string, one?: string) => {
+    .replace(/\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|(.))/gs, (whole, hex?: string, octal?: string, one?: string) => {
       if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
       if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255);
       return SIMPLE.get(one as string) ?? whole;

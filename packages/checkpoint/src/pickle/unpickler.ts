@@ -68,11 +68,7 @@ class Machine {
   run(): unknown {
     for (;;) {
       const opcode = this.reader.uint8();
-      if (opcode === Op.STOP) {
-        const value = this.pop();
-        if (this.stack.length > 0 || this.marks.length > 0) throw bad("values are left on the stack at STOP");
-        return value;
-      }
+      if (opcode === Op.STOP) return this.pop();
       this.step(opcode);
     }
   }
@@ -195,7 +191,7 @@ class Machine {
     this.pushContainer(callee.call(args) as object);
   }
 
-  private step(opcode: number): void {
+  private step(opcode: number) {
     const { reader } = this;
     switch (opcode) {
       case Op.PROTO: {

@@ -56,7 +56,10 @@ function parsePersistentId(id: unknown): StorageClaim {
 }
 
 function build(object: unknown, state: unknown): void {
-  if (object instanceof NumpyDtype || object instanceof NumpyArray) return object.setState(state);
+  if (object instanceof NumpyDtype || object instanceof NumpyArray) {
+    object.setState(state);
+    return;
+  }
   if (!(object instanceof OrderedDict) && !(object instanceof PythonObject))
     throw bad(`${describe(object)} cannot be given attributes`);
   if (!(state instanceof Map)) throw bad(`${describe(object)} is given ${describe(state)} as its attributes`);

@@ -1,0 +1,297 @@
+/**
+ * Writes pickles of protocol 2, opcode for opcode as CPython does: what has been written once is put into the memo and
+ * referred to afterwards (strings by value, everything else by identity).
+ */
+
+import { CheckpointError } from "../errors.js";
+import { encodeUtf8 } from "../utf8.js";
+import {
+  Complex,
+  FrozenSet,
+  isLoadedDict,
+  OrderedDict,
+  PLAIN_CLASSES,
+  PythonObject,
+  Size,
+  TorchDevice,
+  TorchDtype,
+  Tuple,
+  tuple,
+} from "../values.js";
+import { Op } from "./opcodes.js";
+import { latin1 } from "./text.js";
+import { PickleWriter } from "./writer.js";
+
+/** A class or function by its name in the file. */
+export class GlobalName {
+  constructor(
+    readonly module: string,
+    readonly name: string,
+  ) {}
+}
+
+/** A reference to something outside the pickle: in torch's files, a storage. */
+export class PersistentId {
+  constructor(readonly id: Tuple) {}
+}
+
+/** A float even where its value is whole, as the parts of a complex number are. */
+class Float {
+  constructor(readonly value: number) {}
+}
+
+/** An object as the call that makes it. */
+export interface Reduction {
+  readonly callee: GlobalName;
+  readonly args: readonly unknown[];
+}
+
+/** Deepest nesting that is written: Python could not read more. */
+const MAX_DEPTH = 900;
+
+/** CPython writes the items of containers in batches of this many. */
+const BATCH = 1000;
+
+const PROTOCOL = 2;
+
+/**
+ * The pickle of a value.
+ *
+ * @param reduce says how objects that are no Python values (tensors) are made; undefined for what it does not know
+ * @param isTensor a `Map` whose keys are strings and whose values are all tensors is a state dict: an `OrderedDict`
+ */
+export function pickle(
+  value: unknown,
+  reduce: (value: object) => Reduction | undefined,
+  isTensor: (value: unknown) => boolean,
+): Uint8Array {
+  return new Pickler(reduce, isTensor).dump(value);
+}
+
+class Pickler {
+  private readonly out = new PickleWriter();
+  private readonly memo = new Map<unknown, number>();
+  /** Containers that are being written, to find cycles. */
+  private readonly open = new Set<object>();
+  /** Keys that lead to the value being written, for messages. */
+  private readonly path: string[] = [];
+
+  constructor(
+    private readonly reduce: (value: object) => Reduction | undefined,
+    private readonly isTensor: (value: unknown) => boolean,
+  ) {}
+
+  dump(value: unknown): Uint8Array {
+    this.out.opcode(Op.PROTO);
+    this.out.uint8(PROTOCOL);
+    this.save(value);
+    this.out.opcode(Op.STOP);
+    return this.out.finish();
+  }
+
+  private save(value: unknown) {
+    switch (typeof value) {
+      case "undefined":
+        return this.out.opcode(Op.NONE);
+      case "boolean":
+        return this.out.opcode(value ? Op.NEWTRUE : Op.NEWFALSE);
+      case "number":
+        if (Number.isSafeInteger(value) && !Object.is(value, -0)) return this.out.integer(BigInt(value));
+        return this.out.float(value);
+      case "bigint":
+        return this.out.integer(value);
+      case "string":
+        return this.saveString(value);
+      case "object":
+        return value === null ? this.out.opcode(Op.NONE) : this.saveObject(value);
+      default:
+        throw this.unsupported(`a ${typeof value}`);
+    }
+  }
+
+  private unsupported(what: string): CheckpointError {
+    return new CheckpointError(
+      "unsupported",
+      `${what} cannot be saved (at ${this.path.join(".") || "the top"}). ` +
+        "Tensors, numbers, strings, bytes, arrays, Maps, Sets and plain objects can",
+    );
+  }
+
+  /** Writes a reference if the thing has been written before. */
+  private recall(key: unknown): boolean {
+    const index = this.memo.get(key);
+    if (index === undefined) return false;
+    this.out.indexed(Op.BINGET, Op.LONG_BINGET, index);
+    return true;
+  }
+
+  private remember(key: unknown): void {
+    this.out.indexed(Op.BINPUT, Op.LONG_BINPUT, this.memo.size);
+    this.memo.set(key, this.memo.size);
+  }
+
+  private saveString(text: string): void {
+    if (this.recall(text)) return;
+    const bytes = encodeUtf8(text);
+    this.out.opcode(Op.BINUNICODE);
+    this.out.uint32(bytes.length);
+    this.out.bytes(bytes);
+    this.remember(text);
+  }
+
+  private saveGlobal(module: string, name: string): void {
+    const key = `global ${module}\n${name}`;
+    if (this.recall(key)) return;
+    this.out.opcode(Op.GLOBAL);
+    this.out.bytes(encodeUtf8(`${module}\n${name}\n`));
+    this.remember(key);
+  }
+
+  private saveObject(object: object): void {
+    if (this.recall(object)) return;
+    if (this.open.has(object))
+      throw new CheckpointError("cycle", `a value that contains itself cannot be saved (at ${this.path.join(".")})`);
+    if (this.open.size >= MAX_DEPTH)
+      throw new CheckpointError(
+        "depth",
+        `values nested more than ${MAX_DEPTH} deep cannot be saved: Python cannot read them`,
+      );
+    this.open.add(object);
+    this.saveNew(object);
+    this.open.delete(object);
+  }
+
+  private saveNew(object: object) {
+    if (object instanceof GlobalName) return this.saveGlobal(object.module, object.name);
+    if (object instanceof Float) return this.out.float(object.value);
+    if (object instanceof PersistentId) {
+      this.save(object.id);
+      return this.out.opcode(Op.BINPERSID);
+    }
+    const reduction = this.reduce(object) ?? builtinReduction(object);
+    if (reduction) return this.saveReduction(reduction, object);
+    if (object instanceof Tuple) return this.saveTuple(object);
+    if (Array.isArray(object)) return this.saveList(object);
+    if (object instanceof Map) return this.saveMap(object);
+    if (object instanceof TorchDtype) return this.saveGlobal("torch", object.name);
+    if (object instanceof PythonObject) return this.savePythonObject(object);
+    const prototype: unknown = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && prototype !== null) throw this.unsupported(`a ${object.constructor.name}`);
+    this.saveDict(object, new Map(Object.entries(object)));
+  }
+
+  private saveReduction({ callee, args }: Reduction, object: object): void {
+    this.save(callee);
+    this.save(tuple(args as never[]));
+    this.out.opcode(Op.REDUCE);
+    this.remember(object);
+  }
+
+  private saveTuple(items: Tuple) {
+    if (items.length === 0) return this.out.opcode(Op.EMPTY_TUPLE);
+    if (items.length > 3) this.out.opcode(Op.MARK);
+    this.saveItems(items);
+    this.out.opcode([Op.TUPLE1, Op.TUPLE2, Op.TUPLE3][items.length - 1] ?? Op.TUPLE);
+    this.remember(items);
+  }
+
+  private saveItems(items: readonly unknown[], first = 0): void {
+    items.forEach((item, i) => {
+      this.within(String(first + i), item);
+    });
+  }
+
+  private within(key: string, value: unknown): void {
+    this.path.push(key);
+    this.save(value);
+    this.path.pop();
+  }
+
+  private saveList(items: readonly unknown[]): void {
+    this.out.opcode(Op.EMPTY_LIST);
+    this.remember(items);
+    this.inBatches(items.length, Op.APPEND, Op.APPENDS, (from, to) => {
+      this.saveItems(
+        Array.from({ length: to - from }, (_, i) => items[from + i]),
+        from,
+      );
+    });
+  }
+
+  /** Writes items in CPython's batches; one alone needs no mark. */
+  private inBatches(count: number, one: number, many: number, write: (from: number, to: number) => void): void {
+    for (let from = 0; from < count; from += BATCH) {
+      const to = Math.min(from + BATCH, count);
+      if (to - from > 1) this.out.opcode(Op.MARK);
+      write(from, to);
+      this.out.opcode(to - from > 1 ? many : one);
+    }
+  }
+
+  private saveEntries(map: ReadonlyMap<unknown, unknown>): void {
+    const entries = [...map];
+    this.inBatches(entries.length, Op.SETITEM, Op.SETITEMS, (from, to) => {
+      for (const [key, value] of entries.slice(from, to)) {
+        this.save(key);
+        this.within(typeof key === "object" ? "(key)" : String(key), value);
+      }
+    });
+  }
+
+  private saveDict(identity: object, map: ReadonlyMap<unknown, unknown>): void {
+    this.out.opcode(Op.EMPTY_DICT);
+    this.remember(identity);
+    this.saveEntries(map);
+  }
+
+  private saveMap(map: Map<unknown, unknown>) {
+    if (!(map instanceof OrderedDict) && (isLoadedDict(map as Map<never, never>) || !this.isStateDict(map)))
+      return this.saveDict(map, map);
+    this.saveGlobal("collections", "OrderedDict");
+    this.out.opcode(Op.EMPTY_TUPLE);
+    this.out.opcode(Op.REDUCE);
+    this.remember(map);
+    this.saveEntries(map);
+    if (map instanceof OrderedDict && map.attributes.size > 0) this.saveState(map.attributes);
+  }
+
+  private isStateDict(map: ReadonlyMap<unknown, unknown>): boolean {
+    for (const [key, value] of map) if (typeof key !== "string" || !this.isTensor(value)) return false;
+    return map.size > 0;
+  }
+
+  private savePythonObject({ className, attributes }: PythonObject): void {
+    if (!PLAIN_CLASSES.includes(className)) throw this.unsupported(`an object of the class ${className}`);
+    const dot = className.lastIndexOf(".");
+    this.saveGlobal(className.slice(0, dot), className.slice(dot + 1));
+    this.out.opcode(Op.EMPTY_TUPLE);
+    this.out.opcode(Op.NEWOBJ);
+    this.remember(attributes);
+    this.saveState(attributes);
+  }
+
+  private saveState(attributes: ReadonlyMap<unknown, unknown>): void {
+    this.saveDict({}, attributes);
+    this.out.opcode(Op.BUILD);
+  }
+}
+
+/** How Python itself reduces the objects that have no opcode in protocol 2. */
+function builtinReduction(object: object): Reduction | undefined {
+  const builtin = (name: string, ...args: unknown[]): Reduction => ({
+    callee: new GlobalName("__builtin__", name),
+    args,
+  });
+  if (object instanceof Uint8Array)
+    return { callee: new GlobalName("_codecs", "encode"), args: [latin1(object), "latin1"] };
+  if (object instanceof FrozenSet) return builtin("frozenset", [...object]);
+  if (object instanceof Set) return builtin("set", [...object]);
+  if (object instanceof Complex) return builtin("complex", new Float(object.re), new Float(object.im));
+  if (object instanceof Size) return { callee: new GlobalName("torch", "Size"), args: [Tuple.from([...object])] };
+  if (object instanceof TorchDevice)
+    return {
+      callee: new GlobalName("torch", "device"),
+      args: object.index === null ? [object.type] : [object.type, object.index],
+    };
+  return undefined;
+}

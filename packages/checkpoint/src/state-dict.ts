@@ -1,0 +1,63 @@
+/** Finds the state dict inside a checkpoint, and renames its keys. */
+
+import { CheckpointError } from "./errors.js";
+import { isTensor, type Tensor } from "./tensor.js";
+import { OrderedDict, type PythonValue } from "./values.js";
+
+/** Keys under which training scripts keep the weights, the most telling first. */
+const USUAL_KEYS = ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights"];
+
+/**
+ * The state dict in what `load` gave: the value itself if it is a dict of tensors, else the one under a usual key
+ * (`state_dict`, `model`, …).
+ *
+ * @throws CheckpointError of kind `unsupported` that lists the keys there are
+ */
+export function findStateDict(value: PythonValue): Map<string, Tensor> {
+  if (isStateDict(value)) return value;
+  if (value instanceof Map) {
+    for (const key of USUAL_KEYS) {
+      const inner = value.get(key);
+      if (isStateDict(inner)) return inner;
+    }
+  }
+  const keys = value instanceof Map ? `a dict with the keys ${[...value.keys()].slice(0, 20).join(", ")}` : "no dict";
+  throw new CheckpointError(
+    "unsupported",
+    `the checkpoint holds no state dict at the top or under a usual key; it is ${keys}`,
+  );
+}
+
+function isStateDict(value: PythonValue): value is Map<string, Tensor> & Map<PythonValue, PythonValue> {
+  if (!(value instanceof Map) || value.size === 0) return false;
+  for (const [key, item] of value) if (typeof key !== "string" || !isTensor(item)) return false;
+  return true;
+}
+
+/**
+ * A state dict with other names: `rename` gives the new name, or undefined to leave the entry out.
+ * `renameKeys(state, stripPrefix("module."))` undoes what `DataParallel` does.
+ *
+ * @throws CheckpointError of kind `unsupported` if two entries would get the same name
+ */
+export function renameKeys(
+  state: ReadonlyMap<string, Tensor>,
+  rename: (name: string) => string | undefined,
+): OrderedDict<string, Tensor> {
+  const renamed = new OrderedDict<string, Tensor>();
+  for (const [name, tensor] of state) {
+    const next = rename(name);
+    if (next === undefined) continue;
+    if (renamed.has(next))
+      throw new CheckpointError("unsupported", `two entries would be called ${JSON.stringify(next)}`);
+    renamed.set(next, tensor);
+  }
+  if (state instanceof OrderedDict) for (const [name, value] of state.attributes) renamed.attributes.set(name, value);
+  return renamed;
+}
+
+/** A `rename` that takes the first of the prefixes that a name begins with off it. */
+export const stripPrefix =
+  (...prefixes: readonly string[]) =>
+  (name: string): string =>
+    name.slice(prefixes.find((prefix) => name.startsWith(prefix))?.length ?? 0);
