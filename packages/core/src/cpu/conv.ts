@@ -9,7 +9,7 @@
  */
 
 import type { Access, ConvKernel } from "../kernel.js";
-import { type AffineStrides, epiloguePrinter } from "./gemm-epilogue.js";
+import { type AffineStrides, takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import type { Affine } from "./gemm-record.js";
 import {
@@ -26,7 +26,7 @@ import type { CpuKernel } from "./kernel.js";
 export function printConv(kernel: ConvKernel): CpuKernel {
   checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
-  const epilogue = epiloguePrinter(kernel.epilogue);
+  const epilogue = takeApart(kernel.epilogue, 4);
   const contractions = {
     conv2d: forward,
     conv2dInputGrad: inputGradient,

@@ -3,9 +3,9 @@
 import { ArgumentError, DTypeError } from "../errors.js";
 import type { Access } from "../kernel.js";
 import { type Fetch, printDriver } from "./gemm-driver.js";
-import type { EpiloguePrinter } from "./gemm-epilogue.js";
+import type { EpilogueParts } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
-import { writeParams } from "./gemm-params.js";
+import { FIELDS, writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
 import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
 import { tileShape } from "./gemm-tile.js";
@@ -30,18 +30,22 @@ const fetchOf = (operand: Operand): Fetch =>
 const fetchKey = (fetch: Fetch): string => (fetch === "regular" ? fetch : `${fetch.dtype}+${fetch.bounds}`);
 
 /** The kernel that computes the contractions one after the other; their tasks are all independent. */
-export function contractionKernel(contractions: readonly Contraction[], epilogue: EpiloguePrinter): CpuKernel {
+export function contractionKernel(contractions: readonly Contraction[], epilogue: EpilogueParts): CpuKernel {
   const shape = tileShape();
   const parts = contractions.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
   // The contractions of a kernel differ in shape alone.
   const [a, b] = [fetchOf(contractions[0].a), fetchOf(contractions[0].b)];
+  const { key, print } = epilogue.printer(
+    contractions.map(({ affine }) => affine),
+    FIELDS.bytes * parts.length,
+  );
   return {
     code: {
-      key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${fetchKey(a)} ${fetchKey(b)} ${epilogue.key}`,
+      key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${fetchKey(a)} ${fetchKey(b)} ${key}`,
       assemble(shared) {
         const m = new WasmModule({ shared });
         const walk = printWalk(m);
-        printDriver(m, { shape, walk, epilogue: epilogue.print(m, walk), a, b });
+        printDriver(m, { shape, walk, epilogue: print(m, walk), a, b });
         return m.bytes();
       },
     },

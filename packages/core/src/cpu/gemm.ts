@@ -1,7 +1,7 @@
 /** Matrix products on the cpu device. */
 
 import type { Access, MatmulKernel } from "../kernel.js";
-import { epiloguePrinter } from "./gemm-epilogue.js";
+import { takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import { type Digit, mergeWalks, type Operand, operandOf, type Walk } from "./gemm-spec.js";
 import type { CpuKernel } from "./kernel.js";
@@ -14,7 +14,7 @@ export function printMatmul(kernel: MatmulKernel): CpuKernel {
   const { batch, m, n, k, a, b, name } = kernel;
   checkOperand(name, "the left operand", a);
   checkOperand(name, "the right operand", b);
-  const epilogue = epiloguePrinter(kernel.epilogue);
+  const epilogue = takeApart(kernel.epilogue, batch.length + 2);
   const dims = batch.length;
   const all = batch.map((_, d) => d);
   const fixed = ({ strides, bounds }: Access, d: number): boolean =>
