@@ -3,10 +3,11 @@
  * deterministic transform, as a uint8 tensor, a float tensor and a PIL image.
  */
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { dtypeInfo, fromHost, type Tensor, type TypedArray } from "@kindling/core";
+import type { Tensor } from "@kindling/core";
 import { io, transforms } from "@kindling/vision";
+import { readJson, readSafetensors, toTensor } from "./fixtures.js";
+import { Mismatch, NotBuilt, type Report } from "./report.js";
 
 const { functional: F } = transforms;
 
@@ -146,32 +147,25 @@ const EXACT_OPS = new Set([
   "pil_to_tensor",
 ]);
 
-/** Runs every case under `<dir>/ops` and reports it once, with an error if it does not match. */
-export async function runTransforms(dir: string, report: (name: string, error?: Error) => void): Promise<void> {
-  const index = JSON.parse(await readFile(join(dir, "ops", "transforms.json"), "utf8")) as {
-    image: string;
-    cases: Case[];
-  };
-  const arrays = readSafetensors(await readFile(join(dir, "ops", "transforms.safetensors")));
-  const bytes = arrays.get(index.image)!;
+/** Runs every case under `<directory>/ops` and reports it once, with an error if it does not match. */
+export async function runTransforms(directory: string, report: Report): Promise<void> {
+  const { image, cases } = readJson<{ image: string; cases: Case[] }>(join(directory, "ops", "transforms.json"));
+  const stored = readSafetensors(join(directory, "ops", "transforms.safetensors"));
+  const tensor = (name: string): Tensor => toTensor(stored.get(name)!);
+  const bytes = tensor(image);
   const pictures: Record<Backend, Picture> = {
     u8: bytes,
     f32: F.convertImageDtype(bytes, "float32"),
     pil: imageOf(bytes),
   };
-  for (const test of index.cases) {
-    const name = `transforms/${test.id}`;
+  for (const test of cases) {
     try {
       const run = RUNS[test.op];
-      if (!run) throw new Error(`no transform is known for the op ${test.op}`);
-      compare(
-        test,
-        run(pictures[test.backend], test.args as unknown as Arguments, test.backend),
-        arrays.get(test.out)!,
-      );
-      report(name);
+      if (!run) throw new NotBuilt(`the transform ${test.op} is not built yet`);
+      compare(test, run(pictures[test.backend], test.args as unknown as Arguments, test.backend), tensor(test.out));
+      report(test.id);
     } catch (error) {
-      report(name, error instanceof Error ? error : new Error(String(error)));
+      report(test.id, error);
     }
   }
 }
@@ -193,8 +187,8 @@ function compare(test: Case, got: Picture | Picture[], want: Tensor): void {
     picture instanceof io.Image ? F.pilToTensor(picture) : picture,
   );
   const shape = Array.isArray(got) ? [results.length, ...results[0].shape] : results[0].shape;
-  if (shape.join() !== want.shape.join()) throw new Error(`shape [${shape}], expected [${want.shape}]`);
-  if (results[0].dtype !== want.dtype) throw new Error(`dtype ${results[0].dtype}, expected ${want.dtype}`);
+  if (shape.join() !== want.shape.join()) throw new Mismatch(`shape [${shape}], expected [${want.shape}]`);
+  if (results[0].dtype !== want.dtype) throw new Mismatch(`dtype ${results[0].dtype}, expected ${want.dtype}`);
   const values = results.flatMap((tensor) => Array.from(tensor.hostData() as Float32Array));
   const allowed = tolerance(test, want);
   const expected = want.hostData() as Float32Array;
@@ -202,7 +196,7 @@ function compare(test: Case, got: Picture | Picture[], want: Tensor): void {
   values.forEach((value, i) => {
     worst = Math.max(worst, Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.abs(value - expected[i]));
   });
-  if (worst > allowed) throw new Error(`differs by ${worst}, allowed ${allowed}`);
+  if (worst > allowed) throw new Mismatch(`differs by ${worst}, allowed ${allowed}`);
 }
 
 function imageOf(bytes: Tensor): io.Image {
@@ -213,21 +207,4 @@ function imageOf(bytes: Tensor): io.Image {
     data[i] = Number(planes[(i % channels) * height * width + Math.floor(i / channels)]);
   }
   return new io.Image(data, width, height, channels);
-}
-
-function readSafetensors(file: Buffer): Map<string, Tensor> {
-  const start = 8 + Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString("utf8", 8, start)) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
-  const tensors = Object.entries(header).filter(([name]) => name !== "__metadata__");
-  return new Map(
-    tensors.map(([name, { dtype, shape, data_offsets }]) => {
-      const known = dtype === "U8" ? "uint8" : "float32";
-      const bytes = Uint8Array.from(file.subarray(start + data_offsets[0], start + data_offsets[1]));
-      const data: TypedArray = new (dtypeInfo(known).array)(bytes.buffer);
-      return [name, fromHost(data, shape, known)];
-    }),
-  );
 }

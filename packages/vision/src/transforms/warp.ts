@@ -164,7 +164,7 @@ function warp(raster: Raster, map: Affine | Projection, height: number, width: n
     throw new ArgumentError(`interpolation is ${interpolation}; expected nearest or bilinear`);
   }
   const out = blank(raster, height, width);
-  const position = raster.kind === "tensor" && map.length === 6 ? torchAffine(map, raster, out) : project(map);
+  const position = locate(map, raster, out, interpolation);
   const step = strides(out);
   const colours = fill === undefined ? undefined : fillColours(fill, raster.channels);
   const sample = SAMPLERS[raster.kind][interpolation](raster, colours);
@@ -182,12 +182,26 @@ function warp(raster: Raster, map: Affine | Projection, height: number, width: n
 /** From the pixel (x, y) of the output to a point (u, v) of the input, pixel centres at halves. */
 type Locate = (x: number, y: number) => readonly [number, number];
 
+function locate(map: Affine | Projection, input: Raster, output: Raster, interpolation: string): Locate {
+  if (map.length !== 6) return project(map);
+  if (input.kind === "tensor") return torchAffine(map, input, output);
+  return interpolation === "nearest" ? pillowAffine(map) : project(map);
+}
+
 function project([a, b, c, d, e, f, g = 0, h = 0]: Affine | Projection): Locate {
   return (x, y) => {
     const [px, py] = [x + 0.5, y + 0.5];
     const w = g * px + h * py + 1;
     return [(a * px + b * py + c) / w, (d * px + e * py + f) / w];
   };
+}
+
+/** Pillow's affine map for nearest neighbours: fixed point with 16 bits of fraction. */
+function pillowAffine([a, b, c, d, e, f]: Affine): Locate {
+  const fixed = (value: number) => Math.floor(value * 65536 + 0.5);
+  const [alongX, alongY, u0] = [fixed(a), fixed(b), fixed(c + a * 0.5 + b * 0.5)];
+  const [downX, downY, v0] = [fixed(d), fixed(e), fixed(f + d * 0.5 + e * 0.5)];
+  return (x, y) => [(u0 + x * alongX + y * alongY) / 65536, (v0 + x * downX + y * downY) / 65536];
 }
 
 /** The affine map step by step as torch's grid sampling computes it in f32, whose rounding decides ties. */
@@ -199,7 +213,7 @@ function torchAffine([a, b, c, d, e, f]: Affine, input: Raster, output: Raster):
     const [alongX, alongY] = [f32(f32(p) / half), f32(f32(q) / half)];
     const origin = f32(f32(shift + p * middleX + q * middleY - half) / half);
     return (x: number, y: number) => {
-      const grid = f32(f32(f32((x + 0.5 - middleX) * alongX) + f32((y + 0.5 - middleY) * alongY)) + origin);
+      const grid = f32(f32(f32((x + 0.5 - middleX) * alongX) + (y + 0.5 - middleY) * alongY) + origin);
       return f32(f32(f32(grid + 1) * size) - 1) / 2 + 0.5;
     };
   };
