@@ -1,115 +1,62 @@
-/** Hand-made kernels and plans for the tests of the cpu device, and what they compute, in JavaScript. */
+/** Runs a printed kernel on a plain WebAssembly memory, in one thread. */
 
-import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
-import { f32, i32, WasmModule } from "../dist/cpu/wasm/index.js";
-import type { BufferRef, Kernel, Plan } from "../dist/kernel.js";
+import type { CpuKernel } from "../dist/cpu/kernel.js";
+import type { TypedArray } from "../dist/dtype.js";
 
-/** y[i] = scale · x[(i + shift) mod n] + 1, in tasks of `grain` elements. `scale` is uniform 0. */
-export interface ShiftSpec {
-  readonly n: number;
-  readonly shift: number;
-  readonly grain: number;
+type Run = (params: number, begin: number, end: number, scratch: number) => void;
+
+const compiled = new Map<string, WebAssembly.Module>();
+
+/** A byte that no kernel may change, around every buffer. */
+const GUARD = 0xa5;
+const MARGIN = 64;
+
+/**
+ * Copies the buffers into a memory, runs the tasks in the given order of pieces ([begin, end), …; all at once when left
+ * out) and copies the buffers back. Throws when the kernel wrote outside of its buffers.
+ */
+export function runCpuKernel(
+  kernel: CpuKernel,
+  buffers: readonly TypedArray[],
+  uniforms: ArrayLike<number> = [],
+  pieces: readonly (readonly [number, number])[] = [[0, kernel.tasks]],
+): void {
+  let module = compiled.get(kernel.code.key);
+  if (!module) {
+    module = new WebAssembly.Module(kernel.code.assemble(false) as Uint8Array<ArrayBuffer>);
+    compiled.set(kernel.code.key, module);
+  }
+  const align = (n: number): number => Math.ceil(n / 64) * 64;
+  const params = MARGIN;
+  let top = align(params + kernel.params.byteLength) + MARGIN;
+  const places = buffers.map((b) => {
+    const at = top;
+    top = align(at + b.byteLength) + MARGIN;
+    return at;
+  });
+  const scratch = top;
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((scratch + kernel.scratch + MARGIN) / 65536) });
+  const bytes = new Uint8Array(memory.buffer).fill(GUARD);
+  const view = (b: TypedArray): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength);
+  buffers.forEach((b, i) => {
+    bytes.set(view(b), places[i]);
+  });
+  const words = new Int32Array(memory.buffer, params, kernel.params.length);
+  words.set(kernel.params);
+  for (const { word, buffer, byteOffset } of kernel.addresses) words[word] = places[buffer] + byteOffset;
+  for (const { word, slot } of kernel.uniforms) words[word] = uniforms[slot];
+
+  const run = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
+  for (const [begin, end] of pieces) run(params, begin, end, scratch);
+
+  const outside = bytes.slice(0, scratch);
+  outside.fill(GUARD, params, params + kernel.params.byteLength);
+  buffers.forEach((b, i) => {
+    outside.fill(GUARD, places[i], places[i] + b.byteLength);
+  });
+  const touched = outside.findIndex((x) => x !== GUARD);
+  if (touched >= 0) throw new Error(`the kernel wrote outside of its buffers, at byte ${touched}`);
+  buffers.forEach((b, i) => {
+    view(b).set(bytes.subarray(places[i], places[i] + b.byteLength));
+  });
 }
-
-const shiftCode: CpuCode = {
-  key: "test-shift",
-  assemble(shared) {
-    const module = new WasmModule({ shared });
-    module.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end, scratch) => {
-      const [x, y, n, shift, grain] = [0, 4, 8, 12, 16].map((offset) => f.let(i32.load(params, offset)));
-      const scale = f.let(f32.load(params, 20));
-      const stop = f.let(i32.mul(end, grain));
-      f.if(i32.ltS(n, stop), () => f.set(stop, n));
-      f.for(i32.mul(begin, grain), stop, 1, (i) => {
-        const from = f.let(i32.shl(i32.remU(i32.add(i, shift), n), 2));
-        // By way of this thread's scratch, where another thread's value must not appear.
-        f.store("f32", scratch, f32.mul(f32.load(i32.add(x, from)), scale));
-        f.store("f32", i32.add(y, i32.shl(i, 2)), f32.add(f32.load(scratch), 1));
-      });
-    });
-    return module.bytes();
-  },
-};
-
-export const shiftKernel = ({ n, shift, grain }: ShiftSpec): CpuKernel => ({
-  code: shiftCode,
-  tasks: Math.ceil(n / grain),
-  params: Int32Array.of(0, 0, n, shift, grain, 0),
-  addresses: [
-    { word: 0, buffer: 0, byteOffset: 0 },
-    { word: 1, buffer: 1, byteOffset: 0 },
-  ],
-  uniforms: [{ word: 5, slot: 0 }],
-  scratch: 64,
-});
-
-/** What `shiftKernel` computes. */
-export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
-  const s = Math.fround(scale);
-  return x.map((_, i) => Math.fround(Math.fround(x[(i + shift) % x.length] * s) + 1));
-}
-
-/** Reads far outside of any memory that a test has. */
-export const trappingKernel: CpuKernel = {
-  code: {
-    key: "test-trap",
-    assemble(shared) {
-      const module = new WasmModule({ shared });
-      module.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params) => {
-        f.store("i32", params, i32.load(-64));
-      });
-      return module.bytes();
-    },
-  },
-  tasks: 8,
-  params: Int32Array.of(0),
-  addresses: [],
-  uniforms: [],
-  scratch: 0,
-};
-
-/** Code that is no WebAssembly. */
-export const brokenKernel: CpuKernel = {
-  ...trappingKernel,
-  code: { key: "test-broken", assemble: () => Uint8Array.of(0, 0x61, 0x73, 0x6d, 9, 9, 9, 9) },
-};
-
-const printed = new Map<Kernel, CpuKernel>();
-
-/** The printer of the tests' devices: gives what `kernelOf` was given. */
-export const print = (kernel: Kernel): CpuKernel => printed.get(kernel) as CpuKernel;
-
-/** A kernel that prints as `cpu`; what it says itself does not matter. */
-export function kernelOf(name: string, cpu: CpuKernel): Kernel {
-  const kernel: Kernel = { kind: "loop", name, rows: [], inner: [], sources: [], stages: [] };
-  printed.set(kernel, cpu);
-  return kernel;
-}
-
-export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]])[], rest: Partial<Plan> = {}): Plan {
-  return {
-    key: "test",
-    kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
-    slots: [],
-    externals: 0,
-    uniforms: 0,
-    ...rest,
-  };
-}
-
-export const external = (index: number): BufferRef => ({ kind: "external", index });
-export const slot = (index: number): BufferRef => ({ kind: "slot", index });
-
-/** Shifts one after another from external 0 to external 1, by way of two slots. */
-export function chain(n: number, shifts: readonly number[], grain: number): Plan {
-  const last = shifts.length - 1;
-  return planOf(
-    shifts.map((shift, i) => [
-      kernelOf(`shift ${shift}`, shiftKernel({ n, shift, grain })),
-      [i === 0 ? external(0) : slot((i + 1) % 2), i === last ? external(1) : slot(i % 2)],
-    ]),
-    { slots: [4 * n, 4 * n], externals: 2, uniforms: 1 },
-  );
-}
-
-export const uniform = (value: number): Uint32Array => new Uint32Array(Float32Array.of(value).buffer);
