@@ -1,7 +1,7 @@
 /** Builds the model of a fixture with the computed weights, and lets go of it again. */
 
 import { fromHost, type Tensor } from "@kindling/core";
-import { Dropout, type Layer, type Module } from "@kindling/nn";
+import type { Layer, Module } from "@kindling/nn";
 import { models } from "@kindling/vision";
 import { type FillRule, fillEntry, fillInput, type InputSpec } from "./fill.js";
 import { Mismatch, NotBuilt } from "./report.js";
@@ -54,7 +54,7 @@ export function buildInputs({ inputs, seed }: ModelFixture): Tensor[] {
 /** Dropout and stochastic depth off, as in the fixtures that train. */
 export function disableDropout(model: Module): void {
   for (const module of model.modules()) {
-    if (module instanceof Dropout) module.p = 0;
+    if (/^(Dropout|StochasticDepth)/.test(module.typeName)) (module as Module & { p: number }).p = 0;
   }
 }
 

@@ -6,10 +6,12 @@ import { runGrads } from "./grads.js";
 import { runModels } from "./models.js";
 import { runOps } from "./ops.js";
 import { runOptim } from "./optim.js";
-import type { Report, Tally } from "./report.js";
+import { runPth } from "./pth.js";
+import type { Tally } from "./report.js";
 import { runSample } from "./sample.js";
 import { runSchedulers } from "./schedulers.js";
 import { runTrain } from "./train.js";
+import { runTransforms } from "./transforms.js";
 
 type Part = (directory: string, tally: Tally) => Promise<void>;
 
@@ -18,22 +20,18 @@ export const PARTS: Readonly<Record<string, Part>> = {
   optim: runOptim,
   schedulers: runSchedulers,
   transforms: async (directory, tally) => {
-    if (hasFile(join(directory, "ops", "transforms.json"))) await external("transforms", directory, tally);
+    const present = hasFile(join(directory, "ops", "transforms.json"));
+    if (present) await runTransforms(directory, tally.reporter("transforms"));
   },
   pth: async (directory, tally) => {
-    if (hasFile(join(directory, "pth", "expected.json"))) await external("pth", directory, tally);
+    const present = hasFile(join(directory, "pth", "expected.json"));
+    if (present) await runPth(directory, tally.reporter("pth"));
   },
   models: runModels,
   grads: runGrads,
   train: runTrain,
   sample: runSample,
 };
-
-/** A part that is written beside the package it tests. */
-async function external(part: "pth" | "transforms", directory: string, tally: Tally): Promise<void> {
-  const module = (await import(`./${part}.js`)) as Record<string, (directory: string, report: Report) => Promise<void>>;
-  await module[part === "pth" ? "runPth" : "runTransforms"](directory, tally.reporter(part));
-}
 
 /** Runs parts in order; says how many cases each had. */
 export async function runParts(directory: string, parts: readonly string[], tally: Tally): Promise<void> {

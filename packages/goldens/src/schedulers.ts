@@ -22,7 +22,7 @@ interface SchedulerCase {
 interface Scheduler {
   step(metric?: number): void;
 }
-type SchedulerClass = new (optimizer: SGD, ...args: unknown[]) => Scheduler;
+type SchedulerClass = new (optimizer: SGD, options: Record<string, unknown>) => Scheduler;
 
 /** Runs every case of `ops/schedulers.json`. */
 export async function runSchedulers(directory: string, tally: Tally): Promise<void> {
@@ -54,12 +54,13 @@ function checkSchedule({ scheduler: name, args, base_lr, lr, momentum, metrics }
   }
 }
 
-/** A scheduler by torch's name; those that hold others take them as `[name, args]` pairs. */
+/** A scheduler by torch's name; those that hold others have `[name, args]` pairs in the fixture. */
 function build(optimizer: SGD, name: string, args: Record<string, unknown>): Scheduler {
   const Class = (lrScheduler as unknown as Record<string, SchedulerClass | undefined>)[name];
   if (!Class) throw new NotBuilt(`the scheduler ${name} is not built yet`);
   const { schedulers, ...options } = args as { schedulers?: [string, Record<string, unknown>][] };
   if (!schedulers) return new Class(optimizer, camelCaseKeys(options));
   const inner = schedulers.map(([innerName, innerArgs]) => build(optimizer, innerName, innerArgs));
-  return new Class(optimizer, inner, camelCaseKeys(options));
+  if (name === "ChainedScheduler") return new lrScheduler.ChainedScheduler(inner as never);
+  return new Class(optimizer, { ...camelCaseKeys(options), schedulers: inner });
 }
