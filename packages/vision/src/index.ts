@@ -2,4 +2,6 @@
 
 export * as datasets from "./datasets/index.js";
 export * as io from "./io/index.js";
+export * as models from "./models/index.js";
+export * as ops from "./ops/index.js";
 export * as transforms from "./transforms/index.js";
