@@ -10,7 +10,11 @@ describe("defaultCollate", () => {
   it("stacks tensors and typed arrays", () => {
     const row = (...values: number[]) => fromHost(Float32Array.from(values), [1, values.length], "float32");
     expect(content(defaultCollate([row(1, 2), row(3, 4)]))).toEqual(["float32", [2, 1, 2], [1, 2, 3, 4]]);
-    expect(content(defaultCollate([Uint8Array.of(1, 2), Uint8Array.of(3, 4)]))).toEqual(["uint8", [2, 2], [1, 2, 3, 4]]);
+    expect(content(defaultCollate([Uint8Array.of(1, 2), Uint8Array.of(3, 4)]))).toEqual([
+      "uint8",
+      [2, 2],
+      [1, 2, 3, 4],
+    ]);
     expect(content(defaultCollate([fromHost(Int32Array.of(5), [], "int32")]))).toEqual(["int32", [1], [5]]);
   });
 

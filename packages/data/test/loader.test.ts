@@ -177,7 +177,10 @@ describe("DataLoader", () => {
     const sampler = { length: 2, indices: () => [4, 1] };
     expect((await epoch(new DataLoader(dataset, { batchSize: 2, sampler })))[0][0]).toEqual([4, 1]);
     const batchSampler = { length: 2, batches: () => [[5], [0, 1]] };
-    const indices = new DataLoader(dataset, { batchSampler, collate: async (samples) => samples.map(([index]) => index) });
+    const indices = new DataLoader(dataset, {
+      batchSampler,
+      collate: async (samples) => samples.map(([index]) => index),
+    });
     const batches: number[][] = [];
     for await (const batch of indices) batches.push(batch);
     expect(batches).toEqual([[5], [0, 1]]);
