@@ -19,7 +19,7 @@ import {
   shiftOnHost,
   trappingKernel,
   uniform,
-} from "./cpu-kernels.js";
+} from "./cpu-device-plans.js";
 
 const devices: CpuDevice[] = [];
 async function start(options: CpuDeviceOptions = {}): Promise<CpuDevice> {

@@ -1,0 +1,119 @@
+/** Hand-made kernels and plans for the tests of the cpu device, and what they compute, in JavaScript. */
+
+import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
+import { f32, i32, type Operand, select, WasmModule } from "../dist/cpu/wasm/index.js";
+import type { BufferRef, Kernel, Plan } from "../dist/kernel.js";
+
+/** y[i] = scale · x[(i + shift) mod n] + 1, in tasks of `grain` elements. `scale` is uniform 0. */
+export interface ShiftSpec {
+  readonly n: number;
+  readonly shift: number;
+  readonly grain: number;
+}
+
+const shiftCode: CpuCode = {
+  key: "test-shift",
+  assemble(shared) {
+    const module = new WasmModule({ shared });
+    module.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end, scratch) => {
+      const [x, y, n, shift, grain] = [0, 4, 8, 12, 16].map((offset) => f.let(i32.load(params, offset)));
+      const scale = f.let(f32.load(params, 20));
+      f.for(begin, end, 1, (task) => {
+        const first = f.let(i32.mul(task, grain));
+        const left = f.let(i32.sub(n, first));
+        const count = f.let(select(left, grain, i32.ltS(left, grain)));
+        const at = (base: Operand<"i32">, i: Operand<"i32">) => i32.add(base, i32.shl(i, 2));
+        // By way of this thread's scratch, where no other thread must write meanwhile.
+        f.for(0, count, 1, (i) => {
+          const from = i32.remU(i32.add(i32.add(first, i), shift), n);
+          f.store("f32", at(scratch, i), f32.mul(f32.load(at(x, from)), scale));
+        });
+        f.for(0, count, 1, (i) => f.store("f32", at(y, i32.add(first, i)), f32.add(f32.load(at(scratch, i)), 1)));
+      });
+    });
+    return module.bytes();
+  },
+};
+
+export const shiftKernel = ({ n, shift, grain }: ShiftSpec): CpuKernel => ({
+  code: shiftCode,
+  tasks: Math.ceil(n / grain),
+  params: Int32Array.of(0, 0, n, shift, grain, 0),
+  addresses: [
+    { word: 0, buffer: 0, byteOffset: 0 },
+    { word: 1, buffer: 1, byteOffset: 0 },
+  ],
+  uniforms: [{ word: 5, slot: 0 }],
+  scratch: 4 * grain,
+});
+
+/** What `shiftKernel` computes. */
+export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
+  const s = Math.fround(scale);
+  return x.map((_, i) => Math.fround(Math.fround(x[(i + shift) % x.length] * s) + 1));
+}
+
+/** Reads far outside of any memory that a test has. */
+export const trappingKernel: CpuKernel = {
+  code: {
+    key: "test-trap",
+    assemble(shared) {
+      const module = new WasmModule({ shared });
+      module.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params) => {
+        f.store("i32", params, i32.load(-64));
+      });
+      return module.bytes();
+    },
+  },
+  tasks: 8,
+  params: Int32Array.of(0),
+  addresses: [],
+  uniforms: [],
+  scratch: 0,
+};
+
+/** Code that is no WebAssembly. */
+export const brokenKernel: CpuKernel = {
+  ...trappingKernel,
+  code: { key: "test-broken", assemble: () => Uint8Array.of(0, 0x61, 0x73, 0x6d, 9, 9, 9, 9) },
+};
+
+const printed = new Map<Kernel, CpuKernel>();
+
+/** The printer of the tests' devices: gives what `kernelOf` was given. */
+export const print = (kernel: Kernel): CpuKernel => printed.get(kernel) as CpuKernel;
+
+/** A kernel that prints as `cpu`; what it says itself does not matter. */
+export function kernelOf(name: string, cpu: CpuKernel): Kernel {
+  const kernel: Kernel = { kind: "loop", name, rows: [], inner: [], sources: [], stages: [] };
+  printed.set(kernel, cpu);
+  return kernel;
+}
+
+export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]])[], rest: Partial<Plan> = {}): Plan {
+  return {
+    key: "test",
+    kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
+    slots: [],
+    externals: 0,
+    uniforms: 0,
+    ...rest,
+  };
+}
+
+export const external = (index: number): BufferRef => ({ kind: "external", index });
+export const slot = (index: number): BufferRef => ({ kind: "slot", index });
+
+/** Shifts one after another from external 0 to external 1, by way of two slots. */
+export function chain(n: number, shifts: readonly number[], grain: number): Plan {
+  const last = shifts.length - 1;
+  return planOf(
+    shifts.map((shift, i) => [
+      kernelOf(`shift ${shift}`, shiftKernel({ n, shift, grain })),
+      [i === 0 ? external(0) : slot((i + 1) % 2), i === last ? external(1) : slot(i % 2)],
+    ]),
+    { slots: [4 * n, 4 * n], externals: 2, uniforms: 1 },
+  );
+}
+
+export const uniform = (value: number): Uint32Array => new Uint32Array(Float32Array.of(value).buffer);
