@@ -19,8 +19,9 @@ export interface CompiledPlan {
 }
 
 export interface DeviceMemory {
-  /** Bytes of live buffers. */
+  /** Bytes of live buffers, and how many there are. */
   bytes: number;
+  buffers: number;
   /** Bytes obtained from the system, in use or pooled. */
   reserved: number;
   /** Highest sum of live buffers, slots of the running plan and workspaces, since `resetPeak`. */

@@ -1,4 +1,23 @@
 /** The public face of @kindling/core. */
 
+export type { BackwardOptions } from "./autograd/run.js";
+export { Arena, flattenParameters } from "./arena.js";
+export { isGradEnabled, noGrad } from "./context.js";
+export * from "./create.js";
+export { createCpuDevice } from "./cpu/index.js";
+export type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "./device.js";
 export * from "./dtype.js";
+export type { Stats } from "./engine.js";
 export * from "./errors.js";
+export * from "./functions.js";
+export { convertHost, fromHalf, type NestedArray, toHalf } from "./host.js";
+export type { Kernel, Plan } from "./kernel.js";
+export { manualSeed, nextDraw } from "./ops/random.js";
+export * from "./scope.js";
+export * from "./session.js";
+export { type Operand, type ReduceOptions, Tensor } from "./tensor.js";
+
+import type { Tensor } from "./tensor.js";
+
+/** Makes a tensor a variable of the program: its assigned values keep one memory. For buffers and moments. */
+export const state = (t: Tensor): Tensor => t.asState();

@@ -32,8 +32,9 @@ export type Op =
   | { readonly kind: "const"; readonly value: number }
   /** 0, 1, … along its one dimension, int32. */
   | { readonly kind: "iota" }
-  /** `expr` over the elements of the inputs, which have the node's shape. */
-  | { readonly kind: "map"; readonly name: string; readonly expr: Expr }
+  /** `expr` over the elements of the inputs (`arg` i is input i), which have the node's shape. `partials`, where given,
+   *  replace the derivatives of `expr`; in them the `arg` after the last input is the output. */
+  | { readonly kind: "map"; readonly name: string; readonly expr: Expr; readonly partials?: readonly (Expr | null)[] }
   | { readonly kind: "move"; readonly move: Movement }
   /** Reduces the (sorted) axes of the input; they are dropped from the shape. */
   | { readonly kind: "reduce"; readonly op: ReduceOp; readonly axes: readonly number[] }
@@ -48,7 +49,7 @@ export type Op =
   /** Positions that sort the last dimension, the first `take` of them. */
   | { readonly kind: "sort"; readonly take: number; readonly descending: boolean };
 
-/** Builds the gradients of a node's inputs out of nodes, given the gradient of the node. */
+/** Builds the gradients of a node's inputs out of nodes, given the gradient of the node; null where there is none. */
 export type Vjp = (g: Node, node: Node) => readonly (Node | null)[];
 
 /** The leaf's side of autograd: whoever owns the leaf collects gradients through this. */
@@ -56,11 +57,11 @@ export interface GradSink {
   accumulate(gradient: Node): void;
 }
 
-let created = 0;
-
 export class Node {
+  /** How many nodes were made so far. */
+  static created = 0;
   /** Creation order. */
-  readonly id = created++;
+  readonly id = Node.created++;
   /** Inputs, let go once the node is realized and autograd does not need them. */
   inputs: readonly Node[];
   /** Where the value is, once realized. Valid while `storage.version === version`. */
@@ -69,7 +70,10 @@ export class Node {
   /** Value of a uniform: the 32 bits that the device gets. */
   scalar = 0;
   requiresGrad = false;
+  /** A gradient rule of this node alone, in place of its operator's, for the nodes of `tape`. */
   vjp: Vjp | null = null;
+  /** What gradients flow to, where that is not `inputs`. */
+  tape: readonly Node[] | null = null;
   /** Set on a leaf that requires a gradient. */
   sink: GradSink | null = null;
   /** Whether backward() went through this node and consumed its history. */

@@ -14,6 +14,7 @@ import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import type { Affine } from "./gemm-record.js";
 import {
   type Contraction,
+  isIrregular,
   mergeWalks,
   type Operand,
   operandOf,
@@ -90,18 +91,17 @@ function gather(
     const start = offset + (empty ? 0 : y.origin * row + x.origin * column);
     return { offset: start, batch: [{ size: groups, stride: channels * channel }], lane, k };
   };
-  if (!padded || access.dtype !== "float32" || access.bounds.length > 0) {
-    const operand = operandOf(access, place);
-    if (!padded) return { operand };
+  const operand = operandOf(access, place);
+  if (isIrregular(operand)) {
     const rowInside = { ...place([0, 0, 1, 0], 0), size: y.size };
     const columnInside = { ...place([0, 0, 0, 1], 0), size: x.size };
     return { operand: { ...operand, bounds: [...operand.bounds, rowInside, columnInside] } };
   }
+  if (!padded) return { operand };
   const [height, width] = [slabSize(y), slabSize(x)];
   const [top, left] = [-reach(y).first, -reach(x).first];
-  const { batch } = place(access.strides, 0);
   return {
-    operand: { access, ...place([width * height, 0, width, 1], 0), offset: 0, batch, bounds: [] },
+    operand: { ...operand, ...place([width * height, 0, width, 1], 0), offset: 0, batch: operand.batch },
     slab: {
       channelAxis,
       taps: y.taps * x.taps,

@@ -244,7 +244,8 @@ export class CpuDevice implements Device {
   }
 
   memory(): DeviceMemory {
-    return { bytes: this.#bytes, reserved: this.#resources?.memory.buffer.byteLength ?? 0, peak: this.#peak };
+    const reserved = this.#resources?.memory.buffer.byteLength ?? 0;
+    return { bytes: this.#bytes, buffers: this.#buffers, reserved, peak: this.#peak };
   }
 
   resetPeak(): void {

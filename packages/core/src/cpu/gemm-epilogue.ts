@@ -108,21 +108,20 @@ export function takeApart(epilogue: Epilogue, dims: number): EpilogueParts {
     uniforms,
     printer(spread, uniformsAt) {
       const motions = affine.map((_, i) => motionOf(spread.map((values) => values[i])));
-      const describe = ({ access, address, bounds, moves }: Source): string =>
-        `${access.dtype} ${motions[address]} ${bounds.length} ${moves.length}`;
-      const used = [...sources].map(([i, source]) => `${i}:${describe(source)}`);
+      const used = [...sources].map(([i, { access, bounds, moves }]) => [i, access.dtype, bounds.length, moves.length]);
       return {
-        key: `e${value.id} ${target.dtype} ${motions[0]} [${used}] [${[...positions]}] ${uniformsAt}`,
+        key: [`e${value.id}`, target.dtype, motions.join(), used.join(), [...positions.keys()], uniformsAt].join(" "),
         print: (m, walk) => printEpilogue(m, walk, { value, target, sources, positions, motions, uniformsAt }),
       };
     },
   };
 }
 
-/** The motion that holds in all contractions of a kernel. A run of one element does not care. */
+/** The motion that holds in all contractions of a kernel. Runs of one element do not care: they are taken for the most
+ *  common kind, so that they share its code. */
 function motionOf(values: readonly Affine[]): Motion {
   const steps = new Set(values.flatMap(({ n }) => (n.length > 0 ? [n[n.length - 1].stride] : [])));
-  if (steps.size === 0) return "still";
+  if (steps.size === 0) return "next";
   if (steps.size > 1) return "any";
   return steps.has(0) ? "still" : steps.has(1) ? "next" : "any";
 }

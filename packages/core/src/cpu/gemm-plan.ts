@@ -27,8 +27,9 @@ export interface BlockPlan {
 const LIMIT = { a: 1 << 17, b: 1 << 17, c: 1 << 18 };
 /** Depth of a slice of k: a panel of B (nr × kt) stays in the first-level cache. */
 const DEPTH = 256;
-/** Nanoseconds of one multiply-add within a tile, and of moving one element into a panel. */
+/** Nanoseconds of one multiply-add within a tile, of finishing one element, and of moving one into a panel. */
 const MULTIPLY = 0.05;
+const FINISH = 0.5;
 const MOVE = { stream: 0.25, transpose: 0.4, gather: 1 };
 /** Multiply-adds that make a task worth handing to another thread, and tasks that a large kernel should have. */
 const TASK_WORK = 1 << 20;
@@ -94,7 +95,7 @@ export function planBlocks(c: Contraction, { mr, nr }: TileShape): BlockPlan {
       const excess =
         Math.max(1, (mt * kt) / LIMIT.a) * Math.max(1, (nt * kt) / LIMIT.b) * Math.max(1, (mt * nt) / LIMIT.c);
       const idle = (roundUp(items, Math.min(4, wanted)) / items) * Math.max(1, wanted / items);
-      const cost = (multiply + move) * excess * idle;
+      const cost = (multiply + move + m * n * FINISH) * excess * idle;
       if (cost < best.cost) best = { cost, mt, nt };
     }
   }

@@ -1,0 +1,380 @@
+/** Prints the code of a loop kernel: the walk over tasks and rows, the sweeps over a row, and the reductions. */
+
+import { scalarOf } from "../expr.js";
+import { castLanes, combineLanes, identityLanes, type Lanes } from "./lanes.js";
+import type { LoopStructure, LoopSweep } from "./loop-structure.js";
+import { LoopValues } from "./loop-values.js";
+import {
+  type FunctionBuilder,
+  f32,
+  f32x4,
+  f64,
+  f64x2,
+  i32,
+  type Local,
+  select,
+  type Value,
+  v128,
+  WasmModule,
+} from "./wasm/index.js";
+
+/** The first words of the parameters. */
+export const TASK_WORDS = {
+  /** Independent units: rows of the outer dimensions, once for each chunk of the lanes' dimension. */
+  units: 0,
+  unitsPerTask: 1,
+  /** Rows of the outer dimensions. */
+  rows: 2,
+  /** Length of a chunk. */
+  chunk: 3,
+} as const;
+
+/** Points after which a sum in f32 is carried over to f64, so that its error does not grow with its length. */
+const BLOCK = { rows: 256, inner: 2048 } as const;
+
+type Reduce = Extract<LoopSweep, { kind: "reduce" }>;
+type Store = Extract<LoopSweep, { kind: "store" }>;
+
+export function assembleLoop(structure: LoopStructure, shared: boolean): Uint8Array {
+  const m = new WasmModule({ shared });
+  m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end) => {
+    new LoopPrinter(f, structure, params).run(begin, end);
+  });
+  return m.bytes();
+}
+
+class LoopPrinter {
+  private readonly values: LoopValues;
+  /** Positions of the dimensions in the lists of strides. */
+  private readonly outerDims: number[];
+  private readonly innerDims: number[];
+  private readonly laneDim: number;
+  private readonly allNodes: number[];
+
+  constructor(
+    private readonly f: FunctionBuilder,
+    private readonly structure: LoopStructure,
+    params: Local<"i32">,
+  ) {
+    const { outer, inner, lanes } = structure;
+    const rank = outer.length + inner.length + 1;
+    this.laneDim = lanes === "rows" ? outer.length : rank - 1;
+    this.outerDims = outer.map((_, i) => i);
+    this.innerDims = inner.map((_, i) => outer.length + i + (lanes === "rows" ? 1 : 0));
+    this.allNodes = structure.nodes.map((_, n) => n);
+    this.values = new LoopValues(f, structure, params, this.laneDim);
+  }
+
+  /** Numbers of the affines that move along a dimension. */
+  private moving(dim: number): number[] {
+    return this.structure.affines.flatMap(({ steps }, a) => (steps[dim] ? [a] : []));
+  }
+
+  run(begin: Local<"i32">, end: Local<"i32">): void {
+    const { f, values, structure, outerDims } = this;
+    const perTask = f.let(values.word(TASK_WORDS.unitsPerTask));
+    const units = f.let(values.word(TASK_WORDS.units));
+    const unit = f.let(i32.mul(begin, perTask));
+    const wanted = f.let(i32.mul(end, perTask));
+    const stop = f.let(select(wanted, units, i32.ltS(wanted, units)));
+    const rows = f.let(values.word(TASK_WORDS.rows));
+
+    values.hoistLaneSteps();
+    values.emit(this.allNodes, (node) => node.scope === 0);
+    const isOuter = (a: number): boolean => outerDims.some((d) => structure.affines[a].steps[d] !== null);
+    const outerAffines = structure.affines.flatMap((_, a) => (isOuter(a) ? [a] : []));
+    const cursors = outerAffines.map(() => f.local("i32"));
+    const indices = outerDims.map(() => f.local("i32"));
+    structure.affines.forEach((affine, a) => {
+      if (!isOuter(a) && affine.steps.some((s) => s !== null)) values.enterCursor(a);
+    });
+
+    // A turn does the rows that differ only in the last outer dimension, as far as they belong to these tasks.
+    f.while(i32.ltS(unit, stop), () =>
+      values.scoped(() => {
+        const count = f.let(i32.const(1));
+        const chunk = f.let(i32.divU(unit, rows));
+        if (outerDims.length > 0) {
+          const row = f.let(i32.remU(unit, rows));
+          this.decompose(row, indices);
+          const size = values.word(structure.outer[structure.outer.length - 1]);
+          f.set(count, i32.sub(size, indices[indices.length - 1]));
+          f.set(count, select(count, i32.sub(stop, unit), i32.ltS(count, i32.sub(stop, unit))));
+        }
+        outerAffines.forEach((a, i) => {
+          const { steps } = structure.affines[a];
+          const at = outerDims.reduce(
+            (sum: Value<"i32">, d) =>
+              steps[d] === null ? sum : i32.add(sum, i32.mul(indices[d], values.step(steps[d]))),
+            values.cursor(a),
+          );
+          f.set(cursors[i], at);
+        });
+        f.increment(unit, count);
+        outerAffines.forEach((a, i) => {
+          values.setCursor(a, cursors[i]);
+        });
+        this.countDown(count, 1, () => {
+          this.row(chunk);
+          if (outerDims.length > 0) this.advance(outerDims[outerDims.length - 1], outerAffines);
+        });
+      }),
+    );
+  }
+
+  /** Splits the number of a row into its positions. */
+  private decompose(row: Local<"i32">, indices: readonly Local<"i32">[]): void {
+    const { f, values, structure } = this;
+    for (let d = indices.length - 1; d > 0; d--) {
+      const size = values.word(structure.outer[d]);
+      f.set(indices[d], i32.remU(row, size));
+      f.set(row, i32.divU(row, size));
+    }
+    f.set(indices[0], row);
+  }
+
+  /** Moves the cursors of the affines, which are variables, `count` steps along a dimension. */
+  private advance(dim: number, affines: readonly number[], count = 1): void {
+    const { f, values, structure } = this;
+    for (const a of affines) {
+      const step = structure.affines[a].steps[dim];
+      if (step === null) continue;
+      const one = dim === this.laneDim ? values.laneStep(a) : values.step(step);
+      const by = "constant" in step ? step.constant * count : count === 1 ? one : i32.mul(one, count);
+      f.increment(values.cursor(a) as Local<"i32">, by);
+    }
+  }
+
+  /** Repeats while `left` is at least `by`, and takes `by` off it each time. */
+  private countDown(left: Local<"i32">, by: number, body: () => void): void {
+    this.f.while(i32.geS(left, by), () => {
+      this.values.scoped(body);
+      this.f.increment(left, -by);
+    });
+  }
+
+  private row(chunk: Local<"i32">): void {
+    const { f, values, structure, laneDim } = this;
+    values.emit(this.allNodes, (node) => node.scope === 1 && !node.late);
+    if (structure.lanes === "inner") {
+      for (const sweep of structure.sweeps) this.sweep(sweep);
+      return;
+    }
+    const length = f.let(values.word(TASK_WORDS.chunk));
+    const start = f.let(i32.mul(chunk, length));
+    const left = f.let(i32.sub(values.word(structure.lane), start));
+    f.set(left, select(left, length, i32.ltS(left, length)));
+    const moving = this.moving(laneDim);
+    for (const a of moving) values.enterCursor(a, i32.mul(start, values.laneStep(a)));
+    this.laneLoop(left, structure.sweeps[0].unroll, moving, () => {
+      values.emit(this.allNodes, (node) => node.scope === 2 && !node.late);
+      for (const sweep of structure.sweeps) this.sweep(sweep);
+    });
+  }
+
+  /** Runs `body` over `left` positions of the lanes' dimension: several vectors at once, then one, then single points. */
+  private laneLoop(left: Local<"i32">, unroll: number, moving: readonly number[], body: () => void): void {
+    const { values } = this;
+    const outside = { width: values.width, unroll: values.unroll };
+    const shapes = [...(unroll > 1 ? [[4, unroll]] : []), [4, 1], [1, 1]];
+    for (const [width, vectors] of shapes) {
+      values.width = width as 1 | 4;
+      values.unroll = vectors;
+      this.countDown(left, width * vectors, () => {
+        body();
+        this.advance(this.laneDim, moving, width * vectors);
+      });
+    }
+    Object.assign(values, outside);
+  }
+
+  private sweep(sweep: LoopSweep): void {
+    const { values, structure } = this;
+    const rowScope = structure.lanes === "rows" ? 2 : 1;
+    values.emit(sweep.needs, (node) => node.scope <= rowScope);
+    if (sweep.kind === "store") this.storeSweep(sweep);
+    else if (structure.lanes === "rows") this.reduceRows(sweep);
+    else this.reduceInner(sweep);
+  }
+
+  /** The affines that a sweep uses. */
+  private affinesOf(sweep: LoopSweep): Set<number> {
+    const { nodes, sources } = this.structure;
+    const used = new Set<number>();
+    for (const n of sweep.needs) {
+      const { op, value } = nodes[n];
+      if (op === "index" || op === "bound") used.add(value);
+      if (op === "load" || op === "loadAt") used.add(sources[value].address);
+    }
+    if (sweep.kind === "store") for (const { target } of sweep.stores) used.add(target.address);
+    return used;
+  }
+
+  /**
+   * Loops over the inner positions; `body` is printed in the innermost loop. `block` limits how many points come between
+   * two calls of `flush`.
+   */
+  private innerLoops(sweep: LoopSweep, body: () => void, blocks?: { size: number; flush: () => void }): void {
+    const { f, values, structure } = this;
+    const rows = structure.lanes === "rows";
+    const used = this.affinesOf(sweep);
+    const dims = rows ? this.innerDims : [...this.innerDims, this.laneDim];
+    const sizes = rows ? structure.inner : [...structure.inner, structure.lane];
+    const firstScope = rows ? 3 : 2;
+    const pending = blocks && f.let(i32.const(0));
+
+    const level = (depth: number): void => {
+      if (depth === dims.length) {
+        body();
+        return;
+      }
+      const moving = this.moving(dims[depth]).filter((a) => used.has(a));
+      const left = f.let(values.word(sizes[depth]));
+      const turn = (): void => {
+        values.emit(sweep.needs, (node) => node.scope === firstScope + depth);
+        level(depth + 1);
+      };
+      const loop = (count: Local<"i32">): void => {
+        if (dims[depth] === this.laneDim) this.laneLoop(count, sweep.unroll, moving, turn);
+        else {
+          this.countDown(count, 1, () => {
+            turn();
+            this.advance(dims[depth], moving);
+          });
+        }
+      };
+      for (const a of moving) values.enterCursor(a);
+      if (!blocks || !pending || depth < dims.length - 1) {
+        loop(left);
+        return;
+      }
+      f.while(i32.gtS(left, 0), () => {
+        const count = f.let(select(left, i32.const(blocks.size), i32.ltS(left, blocks.size)));
+        f.increment(left, i32.sub(0, count));
+        f.increment(pending, count);
+        values.scoped(() => loop(count));
+        f.if(i32.geS(pending, blocks.size / 2), () => {
+          blocks.flush();
+          f.set(pending, 0);
+        });
+      });
+    };
+    values.scoped(() => level(0));
+  }
+
+  private storeSweep(sweep: Store): void {
+    const { f, values } = this;
+    const write = (): void => {
+      const vectors = Array.from({ length: values.unroll }, (_, v) => v);
+      const results = sweep.stores.map(({ value, type, target }) =>
+        vectors.map((v) => f.let(castLanes(type, scalarOf(target.dtype), values.value(value, v)))),
+      );
+      sweep.stores.forEach(({ target }, i) => {
+        for (const v of vectors) values.store(target, v, results[i][v]);
+      });
+    };
+    if (sweep.per === "row") write();
+    else this.innerLoops(sweep, write);
+  }
+
+  /** Every lane reduces its own row. */
+  private reduceRows(sweep: Reduce): void {
+    const { f, values } = this;
+    const { op, type } = sweep;
+    const totals = Array.from({ length: values.unroll }, () => f.let(identityLanes(op, type)));
+    const body = (): void =>
+      totals.forEach((total, v) => {
+        f.set(total, combineLanes(f, op, type, total, values.value(sweep.value, v)));
+      });
+    if (op === "sum" && type === "f32") {
+      const wide = totals.map((total) => new WideSum(f, total));
+      const flush = (): void => {
+        for (const w of wide) w.flush();
+      };
+      this.innerLoops(sweep, body, { size: BLOCK.rows, flush });
+      flush();
+      totals.forEach((total, v) => {
+        f.set(total, wide[v].lanes());
+      });
+    } else this.innerLoops(sweep, body);
+    totals.forEach((total, v) => {
+      values.setAccumulator(sweep.acc, v, total);
+    });
+  }
+
+  /** The lanes, and several vectors of them, share a row; they are joined in a fixed order. */
+  private reduceInner(sweep: Reduce): void {
+    const { f, values } = this;
+    const { op, type } = sweep;
+    const identity = identityLanes(op, type);
+    const totals = Array.from({ length: sweep.unroll }, () => f.let(identity));
+    const body = (): void => {
+      for (let v = 0; v < values.unroll; v++) {
+        const value = values.value(sweep.value, v);
+        const alone = values.width === 1 ? v128.bitselect(value, identity, FIRST_LANE) : value;
+        f.set(totals[v], combineLanes(f, op, type, totals[v], alone));
+      }
+    };
+    const join = (): void => {
+      for (let span = totals.length / 2; span >= 1; span /= 2) {
+        for (let v = 0; v < span; v++) {
+          f.set(totals[v], combineLanes(f, op, type, totals[v], totals[v + span]));
+        }
+      }
+    };
+    const [total, ...others] = totals;
+    if (op === "sum" && type === "f32") {
+      const wide = new WideSum(f, total);
+      const flush = (): void => {
+        join();
+        wide.flush();
+        for (const other of others) f.set(other, v128.zero);
+      };
+      this.innerLoops(sweep, body, { size: BLOCK.inner, flush });
+      flush();
+      f.set(total, wide.total());
+    } else {
+      this.innerLoops(sweep, body);
+      join();
+      f.set(total, combineLanes(f, op, type, total, v128.shuffle32(total, total, [2, 3, 0, 1])));
+      f.set(total, combineLanes(f, op, type, total, v128.shuffle32(total, total, [1, 0, 3, 2])));
+    }
+    values.setAccumulator(sweep.acc, 0, total);
+  }
+}
+
+const FIRST_LANE = v128.const([-1, 0, 0, 0]);
+
+/** The f64 sums of four lanes of f32 partial sums. */
+class WideSum {
+  private readonly low: Local<"v128">;
+  private readonly high: Local<"v128">;
+
+  constructor(
+    private readonly f: FunctionBuilder,
+    private readonly partial: Local<"v128">,
+  ) {
+    this.low = f.let(v128.zero);
+    this.high = f.let(v128.zero);
+  }
+
+  /** Carries the partial sums over and starts them again at 0. */
+  flush(): void {
+    const { f, partial } = this;
+    const upper = v128.shuffle32(partial, partial, [2, 3, 2, 3]);
+    f.set(this.low, f64x2.add(this.low, f64x2.promoteLowF32x4(partial)));
+    f.set(this.high, f64x2.add(this.high, f64x2.promoteLowF32x4(upper)));
+    f.set(partial, v128.zero);
+  }
+
+  /** The sum of each lane. */
+  lanes(): Lanes {
+    return v128.shuffle32(f32x4.demoteF64x2Zero(this.low), f32x4.demoteF64x2Zero(this.high), [0, 1, 4, 5]);
+  }
+
+  /** The sum of all lanes, in every lane. */
+  total(): Lanes {
+    const both = this.f.let(f64x2.add(this.low, this.high));
+    return f32x4.splat(f32.demoteF64(f64.add(f64x2.extract(both, 0), f64x2.extract(both, 1))));
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Prints loop kernels (elementwise, reductions, rows of both) as WebAssembly SIMD:
+ * `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
+ * `loop-values` print the code.
+ */
+
+import { postorder } from "../expr.js";
+import type { LoopKernel } from "../kernel.js";
+import { costOf } from "./cost.js";
+import type { CpuKernel } from "./kernel.js";
+import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
+import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
+import { structureOf } from "./loop-structure.js";
+import { Params } from "./params.js";
+
+/** The most pieces that a kernel is cut into, and the least work (in rough instructions) worth a piece of its own. */
+const MOST_TASKS = 64;
+const TASK_WORK = 1 << 15;
+/** Chunks of the lanes' dimension are multiples of this, so that only the last has a tail. */
+const CHUNK = 64;
+
+/** JSON, but for numbers that it does not keep apart. */
+const keyOf = (data: unknown): string =>
+  JSON.stringify(data, (_, v: unknown) =>
+    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? (Object.is(v, -0) ? "-0" : `${v}`) : v,
+  );
+
+/** The program of a loop kernel, and its parameters. */
+export function printLoop(kernel: LoopKernel): CpuKernel {
+  const normal = normalizeLoop(kernel);
+  const params = new Params();
+  const { tasks, words } = divide(normal);
+  for (const name of ["units", "unitsPerTask", "rows", "chunk"] as const) params.word(words[name]);
+  const structure = structureOf(normal, params);
+  return {
+    code: { key: `loop ${keyOf(structure)}`, assemble: (shared) => assembleLoop(structure, shared) },
+    tasks,
+    scratch: 0,
+    ...params.finish(),
+  };
+}
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+
+/** Cuts the rows, and where rows are few and lanes run along them also the lanes' dimension, into tasks. */
+function divide({ kernel, lanes }: NormalLoop): { tasks: number; words: Record<keyof typeof TASK_WORDS, number> } {
+  const laneSize = lanes === "rows" ? kernel.rows[kernel.rows.length - 1] : 1;
+  const rows = product(lanes === "rows" ? kernel.rows.slice(0, -1) : kernel.rows);
+  const points = product(kernel.rows) * product(kernel.inner);
+  const perPoint = costOf(postorder(kernel.stages.map((s) => s.value))) + kernel.sources.length + kernel.stages.length;
+  const work = (points * perPoint) / 4;
+  const wanted = Math.max(1, Math.min(MOST_TASKS, Math.floor(work / TASK_WORK)));
+  const chunksWanted = Math.max(1, Math.ceil(wanted / Math.max(rows, 1)));
+  const chunk = chunksWanted === 1 ? laneSize : Math.ceil(laneSize / chunksWanted / CHUNK) * CHUNK;
+  const units = laneSize === 0 ? 0 : rows * Math.ceil(laneSize / chunk);
+  const unitsPerTask = Math.max(1, Math.ceil(units / wanted));
+  return { tasks: Math.ceil(units / unitsPerTask), words: { units, unitsPerTask, rows, chunk } };
+}

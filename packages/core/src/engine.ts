@@ -1,0 +1,327 @@
+/**
+ * The engine: knows what a flush must realize, turns graphs into plans, and runs them on the device. Its rules are
+ * those of docs/design.md, "Held or virtual".
+ */
+
+import { inputGradientBoundary } from "./autograd/boundary.js";
+import { context } from "./context.js";
+import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
+import { isComputeDType } from "./dtype.js";
+import { createCpuDevice } from "./cpu/index.js";
+import { DeviceError } from "./errors.js";
+import { Node } from "./node.js";
+import { DEFAULT_SCHEDULE, makePlan, type ScheduleOptions } from "./schedule/plan.js";
+import { type Request, trace, unreshaped } from "./schedule/trace.js";
+import { Storage } from "./storage.js";
+
+/** Tensors up to this size that user code made are always kept: losses, metrics. */
+const SMALL_BYTES = 4096;
+/** A graph of more nodes is flushed when the outermost module call returns. */
+const NODE_LIMIT = 20_000;
+/** Runs that may be in flight before a step waits. */
+const RUN_AHEAD = 2;
+/** Flushes for which an unused device copy of a host tensor is kept. */
+const KEEP_FLUSHES = 3;
+
+/** A variable of the program: its value now, and the memory that assigned values are written into. */
+export interface Cell {
+  node: Node;
+  storage: Storage | null;
+}
+
+export interface Stats {
+  /** Kernels launched. */
+  dispatches: number;
+  /** Kernels launched, by kind: "conv2d", "matmul", "loop", … */
+  byOp: Record<string, number>;
+  /** Plans run. */
+  submits: number;
+  kernelsCompiled: number;
+  plansBuilt: number;
+  /** Bytes of all accesses of the kernels launched. */
+  bytesMoved: number;
+}
+
+const noStats = (): Stats => ({ dispatches: 0, byOp: {}, submits: 0, kernelsCompiled: 0, plansBuilt: 0, bytesMoved: 0 });
+
+export class Engine {
+  device: Device | null = null;
+  /** How plans are cut; tests compare other ways with the default. */
+  schedule: ScheduleOptions = DEFAULT_SCHEDULE;
+  private starting: Promise<Device> | null = null;
+  private readonly pending = new Set<Cell>();
+  private readonly held = new Set<Node>();
+  private outside: Node[] = [];
+  private releasing: Node[] = [];
+  private readonly plans = new Map<string, CompiledPlan>();
+  private readonly hostCopies = new Set<Storage>();
+  private flushes = 0;
+  private firstNode = 0;
+  private backwardPending = false;
+  private counted = noStats();
+
+  /** The device, started if need be. */
+  async ready(): Promise<Device> {
+    if (this.device) return this.device;
+    this.starting ??= createCpuDevice();
+    const device = await this.starting;
+    this.device ??= device;
+    return this.device;
+  }
+
+  /** Makes `device` the one that computes; tensors in memory of another move through the host. */
+  async use(device: Device): Promise<void> {
+    if (this.device && this.device !== device) {
+      this.flush();
+      await this.device.settle(0);
+    }
+    this.device = device;
+    this.starting = Promise.resolve(device);
+    this.plans.clear();
+  }
+
+  // What user code does.
+
+  /** A tensor was made by user code, outside of modules and of other code of ours. */
+  track(node: Node): void {
+    if (context.depth > 0) return;
+    this.outside.push(node);
+    this.bound();
+  }
+
+  /** The node gets memory of its own at the next flush. */
+  hold(node: Node): void {
+    this.held.add(node);
+  }
+
+  drop(node: Node): void {
+    this.held.delete(node);
+  }
+
+  assign(cell: Cell, value: Node): void {
+    cell.node = value;
+    this.pending.add(cell);
+  }
+
+  /** Before a backward(): a plan holds at most one. */
+  beginBackward(): void {
+    if (this.backwardPending && this.device) this.flush();
+    this.backwardPending = true;
+  }
+
+  /** After a backward() that consumed its tape: history is let go. */
+  consume(visited: readonly Node[]): void {
+    // What a rule of its own was computed from is history as well, though no gradient went through it.
+    const stack = [...visited];
+    while (stack.length) {
+      const node = stack.pop()!;
+      if (node.tapeConsumed || node.sink || !node.requiresGrad) continue;
+      node.tapeConsumed = true;
+      stack.push(...node.inputs);
+      node.vjp = null;
+      node.tape = null;
+      if (node.savedForBackward) this.releasing.push(node);
+      else if (node.realized) node.inputs = [];
+    }
+  }
+
+  /** Flushes a graph that outgrew its bound. */
+  bound(): void {
+    if (this.device && Node.created - this.firstNode > NODE_LIMIT) this.flush();
+  }
+
+  // Flushing.
+
+  /** Realizes what must outlive the graph, and `wanted`. */
+  flush(wanted: readonly Node[] = []): void {
+    const device = this.device;
+    if (!device) throw new DeviceError("no device yet: await init() first");
+    const requests: Request[] = [];
+    const chosen = new Set<Node>();
+    const request = (node: Node, into: Storage | null = null): void => {
+      if (into) requests.push({ node, into });
+      else if (!chosen.has(node)) {
+        chosen.add(node);
+        requests.push({ node, into: null });
+      }
+    };
+    const assigned: { cell: Cell; at: number }[] = [];
+    for (const cell of this.pending) {
+      if (cell.node.realized && cell.node.storage === cell.storage) continue;
+      assigned.push({ cell, at: requests.length });
+      // State keeps memory of its own, even when two variables were assigned one value.
+      requests.push({ node: cell.node, into: cell.storage });
+    }
+    const aliases: Node[] = [];
+    const keep = (node: Node): void => {
+      if (node.realized || !isComputeDType(node.dtype)) return;
+      const base = unreshaped(node);
+      if (base !== node) aliases.push(node);
+      if (!base.realized) request(base);
+    };
+    for (const node of wanted) {
+      keep(node);
+      if (node.requiresGrad && !node.tapeConsumed)
+        for (const saved of inputGradientBoundary(node)) {
+          if (!saved.realized) saved.savedForBackward = true;
+          keep(saved);
+        }
+    }
+    for (const node of this.held) keep(node);
+    for (const node of this.outside) if (this.outlives(node)) keep(node);
+    this.held.clear();
+    this.outside = [];
+    this.pending.clear();
+    this.backwardPending = false;
+    const live = requests.filter((r) => r.node.numel > 0);
+    for (const r of requests) if (r.node.numel === 0) settleEmpty(r.node);
+    if (live.length > 0) this.execute(device, live, new Map(assigned.map(({ cell, at }) => [requests[at], cell])));
+    for (const node of aliases) {
+      const base = unreshaped(node);
+      node.storage = base.storage;
+      node.version = base.version;
+      letGo(node);
+    }
+    for (const node of this.releasing) this.release(node);
+    this.releasing = [];
+    this.firstNode = Node.created;
+    this.flushes++;
+    this.evict();
+  }
+
+  /** Waits while more runs are in flight than may be. */
+  async throttle(): Promise<void> {
+    await this.device?.settle(RUN_AHEAD);
+  }
+
+  private execute(device: Device, requests: readonly Request[], cells: ReadonlyMap<Request, Cell>): void {
+    const graph = trace(requests);
+    const { fuse, share } = this.schedule;
+    const key = `${fuse}${share}|${graph.key}`;
+    let compiled = this.plans.get(key);
+    if (!compiled) {
+      compiled = device.compile(makePlan(graph, device, this.schedule));
+      this.plans.set(key, compiled);
+      this.counted.plansBuilt++;
+      this.counted.kernelsCompiled += compiled.compiled;
+    }
+    const made = graph.fresh.map((r) => Storage.onDevice(device, r.node.computeDType, r.node.numel));
+    const buffers = [...graph.externals.map((s) => this.onDevice(device, s)), ...made.map((s) => s.buffer!)];
+    device.run(compiled, buffers, graph.uniforms);
+    this.count(compiled);
+    for (const r of requests) {
+      const storage = r.into ?? made[graph.fresh.indexOf(r)];
+      if (r.into) {
+        storage.version++;
+        storage.host = null;
+        this.hostCopies.delete(storage);
+      }
+      const cell = cells.get(r);
+      if (cell) {
+        // The variable's value is now what is in its memory, whatever happens to the node it was assigned.
+        const value = new Node(LEAF, [], r.node.shape, r.node.dtype, "leaf");
+        value.storage = storage;
+        value.version = storage.version;
+        value.label = r.node.label;
+        cell.storage = storage;
+        cell.node = value;
+      }
+      if (!r.node.realized) {
+        r.node.storage = storage;
+        r.node.version = storage.version;
+        letGo(r.node);
+      }
+    }
+  }
+
+  private count({ plan }: CompiledPlan): void {
+    const s = this.counted;
+    s.submits++;
+    s.dispatches += plan.kernels.length;
+    for (const { kernel, bytes } of plan.kernels) {
+      s.byOp[kernel.kind] = (s.byOp[kernel.kind] ?? 0) + 1;
+      s.bytesMoved += bytes;
+    }
+  }
+
+  /** The buffer of a storage, filled from the host if it is not there yet. */
+  private onDevice(device: Device, storage: Storage): DeviceBuffer {
+    if (storage.device && storage.device !== device)
+      throw new DeviceError(`a tensor of dtype ${storage.dtype} is in memory of device ${storage.device.name}, but ${device.name} computes now; read it with data() before changing devices`);
+    storage.lastUse = this.flushes;
+    if (!storage.buffer) {
+      const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(storage.dtype as "float32")));
+      storage.attach(device, buffer);
+      device.upload(buffer, storage.host!);
+      this.hostCopies.add(storage);
+    }
+    return storage.buffer!;
+  }
+
+  /** Gives back device copies of host tensors that the last flushes did not use. */
+  private evict(): void {
+    for (const s of this.hostCopies)
+      if (!s.host) this.hostCopies.delete(s);
+      else if (this.flushes - s.lastUse > KEEP_FLUSHES) {
+        s.release();
+        this.hostCopies.delete(s);
+      }
+  }
+
+  /** Whether a tensor made by user code is one that may be read later. */
+  private outlives(node: Node): boolean {
+    if (node.realized) return false;
+    const small = node.numel * 4 <= SMALL_BYTES;
+    if (!small && node.consumed) return false;
+    // A view of what is in memory, or a constant, is made again at no cost.
+    let base = node;
+    while (base.op.kind === "move" && !base.realized) base = base.inputs[0];
+    return !base.realized && !["const", "uniform", "iota"].includes(base.op.kind);
+  }
+
+  /** Takes memory back that was held for a backward() only. */
+  private release(node: Node): void {
+    node.savedForBackward = false;
+    if (this.held.has(node)) return;
+    node.storage?.release();
+    node.storage = null;
+  }
+
+  // Reading.
+
+  /** The bytes of a node's value, in its dtype. */
+  async read(node: Node): Promise<ArrayBuffer> {
+    const device = await this.ready();
+    if (!unreshaped(node).realized) this.flush([node]);
+    const { storage } = unreshaped(node);
+    if (!storage) throw new DeviceError(`a tensor of shape [${node.shape}] has no value`);
+    const bytes = node.numel * device.elementBytes(node.computeDType);
+    if (!storage.buffer) {
+      const host = storage.host!;
+      return host.buffer.slice(host.byteOffset, host.byteOffset + host.byteLength) as ArrayBuffer;
+    }
+    return device.read(storage.buffer, 0, bytes);
+  }
+
+  stats(): Stats {
+    return { ...this.counted, byOp: { ...this.counted.byOp } };
+  }
+
+  resetStats(): void {
+    this.counted = noStats();
+  }
+}
+
+const LEAF = { kind: "leaf" } as const;
+
+/** A realized node lets go of its inputs, unless a backward() may still come through. */
+function letGo(node: Node): void {
+  if (!node.requiresGrad || node.tapeConsumed) node.inputs = [];
+}
+
+function settleEmpty(node: Node): void {
+  node.storage = Storage.fromHost(new Float32Array(0), node.dtype, 0);
+  letGo(node);
+}
+
+export const engine = new Engine();
