@@ -4,7 +4,7 @@ import { fromHost, type Tensor } from "@kindling/core";
 import { DataError, defaultCollate } from "@kindling/data";
 import { describe, expect, it } from "vitest";
 
-const content = (tensor: Tensor) => [tensor.dtype, [...tensor.shape], Array.from(tensor.hostData()!)];
+const content = (tensor: Tensor) => [tensor.dtype, [...tensor.shape], [...tensor.hostData()!]];
 
 describe("defaultCollate", () => {
   it("stacks tensors and typed arrays", () => {

@@ -13,8 +13,8 @@ describe("TensorDataset", () => {
     const pictures = fromHost(Float32Array.from([1, 2, 3, 4, 5, 6]), [3, 2], "float32");
     const labels = fromHost(Int32Array.from([7, 8, 9]), [3], "int32");
     const [row, label] = new TensorDataset(pictures, labels).get(1);
-    expect([row.shape, Array.from(row.hostData()!)]).toEqual([[2], [3, 4]]);
-    expect([label.shape, label.dtype, Array.from(label.hostData()!)]).toEqual([[], "int32", [8]]);
+    expect([row.shape, [...row.hostData()!]]).toEqual([[2], [3, 4]]);
+    expect([label.shape, label.dtype, [...label.hostData()!]]).toEqual([[], "int32", [8]]);
   });
 
   it("refuses tensors of different lengths, and indices outside", () => {
@@ -36,7 +36,7 @@ describe("Subset and ConcatDataset", () => {
 
   it("pass the context on unchanged", () => {
     const seen: (SampleContext | undefined)[] = [];
-    const spy: Dataset<number> = { length: 5, get: (index, context) => (seen.push(context), index) };
+    const spy: Dataset<number> = { length: 5, get: (_, context) => seen.push(context) };
     const context = { epoch: 3, index: 1 } as SampleContext;
     new Subset(new ConcatDataset([numbers(0), spy]), [0, 4]).get(1, context);
     expect(seen).toEqual([context]);

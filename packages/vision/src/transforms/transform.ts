@@ -16,19 +16,22 @@ export type Transform<In, Out = In> = (input: In, context?: TransformContext) =>
 /** The context given, or a fresh random one. */
 export const contextOr = (context: TransformContext | undefined): TransformContext => context ?? sampleContext();
 
-/** Applies transforms one after another. */
-export function compose<A, B>(steps: readonly [Transform<A, B>]): Transform<A, B>;
-export function compose<A, B, C>(steps: readonly [Transform<A, B>, Transform<B, C>]): Transform<A, C>;
-export function compose<A, B, C, D>(
-  steps: readonly [Transform<A, B>, Transform<B, C>, Transform<C, D>],
-): Transform<A, D>;
-export function compose<A, B, C, D, E>(
-  steps: readonly [Transform<A, B>, Transform<B, C>, Transform<C, D>, Transform<D, E>],
-): Transform<A, E>;
-export function compose<In, Out = In>(steps: readonly Transform<never, unknown>[]): Transform<In, Out>;
-export function compose(steps: readonly Transform<never, unknown>[]): Transform<unknown, unknown> {
+type Step = Transform<never, unknown>;
+
+/** What the first step takes. */
+type InputOf<Steps extends readonly Step[]> = Steps extends readonly [infer First extends Step, ...unknown[]]
+  ? Parameters<First>[0]
+  : Parameters<Steps[number]>[0];
+
+/** What the last step gives. */
+type OutputOf<Steps extends readonly Step[]> = Steps extends readonly [...unknown[], infer Last extends Step]
+  ? ReturnType<Last>
+  : ReturnType<Steps[number]>;
+
+/** Applies transforms one after another, with the same random numbers for all. */
+export function compose<const Steps extends readonly Step[]>(steps: Steps): Transform<InputOf<Steps>, OutputOf<Steps>> {
   return (input, context) => {
     const shared = contextOr(context);
-    return steps.reduce((value, step) => step(value as never, shared), input);
+    return steps.reduce<unknown>((value, step) => step(value as never, shared), input) as OutputOf<Steps>;
   };
 }
