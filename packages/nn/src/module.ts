@@ -4,7 +4,7 @@
  * the fields' names are the names in the state dict. Assigning a field (`model.fc = new Linear(512, 4)`) is all it takes.
  */
 
-import { ArgumentError, hold, isFloat, runCall, state, Tensor } from "@kindling/core";
+import { ArgumentError, type DType, hold, isComputeDType, isFloat, runCall, state, Tensor } from "@kindling/core";
 import { Parameter } from "./parameter.js";
 import { type LoadResult, type LoadStateDictOptions, loadInto, type Slot, type StateDict } from "./state-dict.js";
 
@@ -90,7 +90,7 @@ export abstract class Module {
   registerBuffer(name: string, tensor: Tensor, { persistent = true }: { persistent?: boolean } = {}): Tensor {
     checkName(name);
     this.#buffers.set(name, { persistent });
-    const buffer = state(tensor);
+    const buffer = isComputeDType(tensor.dtype) ? state(tensor) : tensor;
     this.#setField(name, buffer);
     return buffer;
   }
@@ -262,16 +262,16 @@ export abstract class Module {
   }
 
   /**
-   * Moves the module to a device, or its floating-point parameters and buffers to a dtype. Parameters that change are
-   * new objects: make the optimizer afterwards.
+   * Converts floating-point parameters and buffers to a dtype. Those that change are new objects: make the optimizer
+   * afterwards.
    */
-  to(target: Parameters<Tensor["to"]>[0]): this {
+  to(dtype: DType): this {
     const moved = new Map<Tensor, Tensor>();
     const move = (tensor: Tensor): Tensor => {
       let to = moved.get(tensor);
       if (!to) {
-        to = isFloat(tensor.dtype) ? tensor.detach().to(target) : tensor;
-        if (to.dtype === tensor.dtype && to.device === tensor.device) to = tensor;
+        to = isFloat(tensor.dtype) ? tensor.detach().to(dtype) : tensor;
+        if (to.dtype === tensor.dtype) to = tensor;
         else if (tensor instanceof Parameter) to = new Parameter(to, tensor.requiresGrad);
         else to = state(to);
         moved.set(tensor, to);

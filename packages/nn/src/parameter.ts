@@ -7,6 +7,7 @@ export class Parameter extends Tensor {
   /** @param data the initial values; @param requiresGrad false makes a frozen parameter. */
   constructor(data: Tensor, requiresGrad = true) {
     super(data);
+    this.asState();
     this.requiresGrad = requiresGrad;
   }
 }

@@ -146,13 +146,14 @@ function windows2d(x: Tensor, h: Window, w: Window, fill: number): Tensor {
  */
 export function windowMax(windows: Tensor): { values: Tensor; first: Tensor } {
   const [kh, kw] = windows.shape.slice(-2);
+  const outer = windows.shape.slice(0, -2);
   const largest = windows.amax([-2, -1], { keepdim: true });
   const position = arange(kh * kw).reshape([kh, kw]);
   const first = where(windows.eq(largest), position, kh * kw).amin([-2, -1], { keepdim: true });
-  const values = customVjp(largest.squeeze([-2, -1]), [windows], (g) => [
+  const values = customVjp(largest.reshape(outer), [windows], (g) => [
     where(first.eq(position), g.unsqueeze(-1).unsqueeze(-1), 0),
   ]);
-  return { values, first: first.squeeze([-2, -1]) };
+  return { values, first: first.reshape(outer) };
 }
 
 function windowMean(x: Tensor, h: Window, w: Window, options: AvgPoolOptions): Tensor {

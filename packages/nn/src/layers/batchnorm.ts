@@ -46,7 +46,7 @@ abstract class RunningNorm extends Module implements Layer {
     if (trackRunningStats) {
       this.registerBuffer("running_mean", zeros([numFeatures]));
       this.registerBuffer("running_var", ones([numFeatures]));
-      this.registerBuffer("num_batches_tracked", count(0n));
+      this.registerBuffer("num_batches_tracked", fromHost(BigInt64Array.of(0n), [], "int64"));
     }
   }
 
@@ -64,7 +64,7 @@ abstract class RunningNorm extends Module implements Layer {
   protected track(): number {
     if (!this.num_batches_tracked) return this.momentum ?? 0;
     const batches = BigInt((this.num_batches_tracked.hostData() ?? [0])[0]) + 1n;
-    this.num_batches_tracked = count(batches);
+    this.num_batches_tracked.setHostData(BigInt64Array.of(batches));
     return this.momentum ?? 1 / Number(batches);
   }
 
@@ -77,12 +77,6 @@ abstract class RunningNorm extends Module implements Layer {
       stateDict.set(key, this.num_batches_tracked);
   }
 
-  override assignState(field: string, source: Tensor): void {
-    if (field === "num_batches_tracked")
-      this.num_batches_tracked = count(BigInt(Number((source.hostData() ?? [0])[0])));
-    else super.assignState(field, source);
-  }
-
   override extraRepr(): string {
     const momentum = this.momentum === null ? "None" : pyFloat(this.momentum);
     return (
@@ -91,8 +85,6 @@ abstract class RunningNorm extends Module implements Layer {
     );
   }
 }
-
-const count = (batches: bigint): Tensor => fromHost(BigInt64Array.of(batches), [], "int64");
 
 abstract class BatchNorm extends RunningNorm {
   constructor(numFeatures: number, options: RunningNormOptions = {}) {
