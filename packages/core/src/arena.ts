@@ -26,16 +26,16 @@ export class Arena {
 
   constructor(readonly params: readonly Tensor[]) {
     const shapes = params.map((p) => [...p.shape]);
+    const sizes = params.map((p) => p.numel);
     const starts: number[] = [];
     let at = 0;
-    for (const p of params) {
+    for (const size of sizes) {
       starts.push(at);
-      at += p.numel;
+      at += size;
     }
     this.numel = at;
     this.part = (flat, i) => {
-      const [n, from] = [params[i].numel, starts[i]];
-      return reshape(slice(flat, [from], [n], [1]), shapes[i]);
+      return reshape(slice(flat, [starts[i]], [sizes[i]], [1]), shapes[i]);
     };
     this.value = noGrad(() => {
       const flat = new Tensor(cat(params.map((p) => reshape(p.detach().node, [-1])), 0)).asState();
