@@ -127,7 +127,8 @@ export interface GradOptions {
 
 /** Gradients of Σ outputs with respect to `inputs`, without touching any `.grad`. As torch.autograd.grad. */
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor, options?: GradOptions): Tensor;
-export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tensor[], options?: GradOptions): (Tensor | null)[];
+export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[];
+export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tensor[], options: GradOptions & { allowUnused: true }): (Tensor | null)[];
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): Tensor | null | (Tensor | null)[] {
   const roots = (outputs instanceof Tensor ? [outputs] : [...outputs]).map((t) => t.node);
   const wanted = (inputs instanceof Tensor ? [inputs] : [...inputs]).map((t) => t.node);
