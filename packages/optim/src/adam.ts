@@ -114,7 +114,9 @@ export class NAdam extends Optimizer<NAdamOptions> {
       .mul(1 / (1 - beta2 ** state.step))
       .sqrt()
       .add(eps);
-    const ahead = g.mul((lr * (1 - mu)) / (1 - product)).add(m.mul((lr * next) / (1 - product * next)));
+    // torch normalises the look-ahead by a product in which mu stands twice; its values are the measure here.
+    const productAhead = product * mu * next;
+    const ahead = g.mul((lr * (1 - mu)) / (1 - product)).add(m.mul((lr * next) / (1 - productAhead)));
     p.copy_(from.sub(ahead.div(denominator)));
   }
 }

@@ -19,7 +19,13 @@ export class Bucket implements RuleState {
 
   /** Buckets for parameters; their loose state, where there is any, moves in. */
   static make(params: readonly Tensor[], loose: Map<Tensor, ParameterState>): Bucket[] {
-    const alike = Map.groupBy(params, (p) => likeness(loose.get(p)));
+    const alike = new Map<string, Tensor[]>();
+    for (const p of params) {
+      const key = likeness(loose.get(p));
+      const list = alike.get(key);
+      if (list) list.push(p);
+      else alike.set(key, [p]);
+    }
     return [...alike.values()].flatMap((list) =>
       flattenParameters(list).map((arena) => new Bucket(arena).#adopt(loose)),
     );

@@ -39,11 +39,11 @@ export function embedding(
         `embedding: index ${index} is out of range: the table has ${rows} rows (0 to ${rows - 1})`,
       );
   return scoped(() => {
-    const flat = indices.reshape([indices.numel]);
+    const flat = indices.to("int32").reshape([indices.numel]);
     let chosen = weight.indexSelect(0, flat);
     if (paddingIdx !== undefined && paddingIdx !== null) {
       const row = paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
-      chosen = where(flat.to("int32").ne(row).unsqueeze(1), chosen, chosen.detach());
+      chosen = where(flat.ne(row).unsqueeze(1), chosen, chosen.detach());
     }
     return chosen.reshape([...indices.shape, width]);
   });
