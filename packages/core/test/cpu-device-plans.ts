@@ -72,6 +72,19 @@ export const trappingKernel: CpuKernel = {
   scratch: 0,
 };
 
+/** Never ends. */
+export const endlessKernel: CpuKernel = {
+  ...trappingKernel,
+  code: {
+    key: "test-endless",
+    assemble(shared) {
+      const module = new WasmModule({ shared });
+      module.func("run", ["i32", "i32", "i32", "i32"], "void", (f) => f.loop((again) => f.br(again)));
+      return module.bytes();
+    },
+  },
+};
+
 /** Code that is no WebAssembly. */
 export const brokenKernel: CpuKernel = {
   ...trappingKernel,
