@@ -32,19 +32,17 @@ export function convertImageDtype(tensor: Tensor, dtype: "float32" | "uint8"): T
   return apply("convertImageDtype", tensor, dtype === "float32" ? bytesToFloats : floatsToBytes);
 }
 
-export function bytesToFloats(raster: Raster): Raster {
-  return withData(
-    raster,
-    Float32Array.from(raster.data, (value) => value / 255),
-  );
+function bytesToFloats(raster: Raster): Raster {
+  const floats = new Float32Array(raster.data.length);
+  for (let i = 0; i < floats.length; i++) floats[i] = raster.data[i] / 255;
+  return withData(raster, floats);
 }
 
 /** Each byte stands for an equal part of the range: 256 steps, the last one closed. */
-export function floatsToBytes(raster: Raster): Raster {
-  return withData(
-    raster,
-    Uint8Array.from(raster.data, (value) => clamp(value * 255.999, 0, 255)),
-  );
+function floatsToBytes(raster: Raster): Raster {
+  const bytes = new Uint8Array(raster.data.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = clamp(raster.data[i] * 255.999, 0, 255);
+  return withData(raster, bytes);
 }
 
 /** (value - mean[c]) / std[c] for each channel of a float32 tensor [..., C, H, W]. */
