@@ -9,13 +9,13 @@
  */
 
 import type { Access, ConvKernel } from "../kernel.js";
-import { type AffineStrides, takeApart } from "./gemm-epilogue.js";
+import { type Axis, inBounds, inputAxis, phasesOf, reach, slabSize } from "./conv-axes.js";
+import { isDepthwise, printDepthwise } from "./conv-depthwise.js";
+import { type AffineStrides, spread, takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
-import type { Affine } from "./gemm-record.js";
 import {
   type Contraction,
   isIrregular,
-  mergeWalks,
   type Operand,
   operandOf,
   type Placement,
@@ -28,6 +28,7 @@ export function printConv(kernel: ConvKernel): CpuKernel {
   checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
   const epilogue = takeApart(kernel.epilogue, 4);
+  if (isDepthwise(kernel)) return printDepthwise(kernel, epilogue);
   const contractions = {
     conv2d: forward,
     conv2dInputGrad: inputGradient,
@@ -35,27 +36,6 @@ export function printConv(kernel: ConvKernel): CpuKernel {
   }[kernel.kind](kernel, epilogue.affine);
   return contractionKernel(contractions, epilogue);
 }
-
-/** What one spatial axis of a gather does: point p and tap t meet the tensor at p·step + t·tapStep + origin. */
-interface Axis {
-  /** Size of the tensor. */
-  readonly size: number;
-  readonly points: number;
-  readonly step: number;
-  readonly taps: number;
-  readonly tapStep: number;
-  readonly origin: number;
-}
-
-const reach = ({ points, step, taps, tapStep, origin }: Axis) => {
-  const span = (taps - 1) * tapStep;
-  return { first: origin + Math.min(0, span), last: origin + Math.max(0, span) + (points - 1) * step };
-};
-
-const inBounds = (axis: Axis): boolean => {
-  const { first, last } = reach(axis);
-  return first >= 0 && last < axis.size;
-};
 
 interface Gather {
   readonly operand: Operand;
@@ -121,22 +101,6 @@ function gather(
   };
 }
 
-/** Positions from the first to the last that any tap of any point meets. */
-const slabSize = (axis: Axis): number => reach(axis).last - reach(axis).first + 1;
-
-/** The epilogue's affine values over a contraction: walks along batch, m and n from the strides of output dimensions. */
-function spread(
-  affine: readonly AffineStrides[],
-  axes: (strides: readonly number[]) => { offset: number; batch: Walk; m: Walk; n: Walk },
-): Affine[] {
-  const parts = affine.map(({ offset, strides }) => {
-    const axis = axes(strides);
-    return { ...axis, offset: offset + axis.offset };
-  });
-  const columns = mergeWalks(parts.map(({ n }) => n));
-  return parts.map((part, i) => ({ ...part, n: columns[i] }));
-}
-
 function forward({ shape: s, a: input, b: weight }: ConvKernel, affine: readonly AffineStrides[]): Contraction[] {
   const { operand, slab } = gather(
     input,
@@ -175,54 +139,6 @@ function forward({ shape: s, a: input, b: weight }: ConvKernel, affine: readonly
       })),
     },
   ];
-}
-
-/** The axis along which points of the output read the input. */
-const inputAxis = (size: number, points: number, taps: number, s: ConvKernel["shape"], i: 0 | 1): Axis => ({
-  size,
-  points,
-  step: s.stride[i],
-  taps,
-  tapStep: s.dilation[i],
-  origin: -s.padding[i],
-});
-
-/** One phase of one axis of the input gradient: input positions phase, phase + stride, … and the taps they meet. */
-interface Phase {
-  readonly phase: number;
-  /** The first such tap, and from each to the next. */
-  readonly firstTap: number;
-  readonly tapStep: number;
-  /** How its positions read the output gradient. */
-  readonly axis: Axis;
-}
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-
-function phasesOf(inputs: number, outputs: number, taps: number, s: ConvKernel["shape"], i: 0 | 1): Phase[] {
-  const [stride, padding, dilation] = [s.stride[i], s.padding[i], s.dilation[i]];
-  // Tap t of input position p comes from output (p + padding − t·dilation) / stride, if that is whole.
-  const tapStep = stride / gcd(dilation, stride);
-  const phases: Phase[] = [];
-  for (let phase = 0; phase < Math.min(stride, inputs); phase++) {
-    let firstTap = 0;
-    while (firstTap < tapStep && (phase + padding - firstTap * dilation) % stride !== 0) firstTap++;
-    const met = firstTap < tapStep && firstTap < taps ? Math.ceil((taps - firstTap) / tapStep) : 0;
-    phases.push({
-      phase,
-      firstTap: met ? firstTap : 0,
-      tapStep,
-      axis: {
-        size: outputs,
-        points: Math.ceil((inputs - phase) / stride),
-        step: 1,
-        taps: met,
-        tapStep: (-tapStep * dilation) / stride,
-        origin: met ? (phase + padding - firstTap * dilation) / stride : 0,
-      },
-    });
-  }
-  return phases;
 }
 
 function inputGradient(

@@ -8,6 +8,7 @@ import type { EpilogueFunction } from "./gemm-epilogue.js";
 import { type IrregularPackFunction, printIrregularPack } from "./gemm-irregular.js";
 import { type FillFunction, type PackFunction, printFill, printPack, type WalkFunction } from "./gemm-pack.js";
 import { FIELDS, type Field } from "./gemm-params.js";
+import { printRun } from "./gemm-run.js";
 import { printSlab, type SlabFunction } from "./gemm-slab.js";
 import { printTile, type TileShape } from "./gemm-tile.js";
 import {
@@ -88,21 +89,7 @@ export function printDriver(m: WasmModule, { shape, walk, epilogue, a, b }: Driv
     irregularA: irregular(a, shape.mr),
     irregularB: irregular(b, shape.nr),
   });
-  m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end, scratch) => {
-    const [record, task, at, last] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
-    f.forFrom(begin, end, 1, () => {
-      f.set(record, params);
-      f.set(task, begin);
-      f.while(i32.geS(task, field(record, "tasks")), () => {
-        f.set(task, i32.sub(task, field(record, "tasks")));
-        f.increment(record, FIELDS.bytes);
-      });
-      f.set(at, i32.mul(task, field(record, "perTask")));
-      f.set(last, i32.add(at, field(record, "perTask")));
-      f.if(i32.gtS(last, field(record, "items")), () => f.set(last, field(record, "items")));
-      f.forFrom(at, last, 1, () => f.call(item, params, record, at, scratch));
-    });
-  });
+  printRun(m, FIELDS, item);
 }
 
 interface ItemParts {

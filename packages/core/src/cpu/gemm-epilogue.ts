@@ -9,6 +9,7 @@ import type { Access, Epilogue } from "../kernel.js";
 import { gather, gatherMasked, loadFour, loadOne, scatter, storeFour, storeOne } from "./elements.js";
 import type { WalkFunction } from "./gemm-pack.js";
 import { type Affine, type AffineBase, affineWord, innerSize } from "./gemm-record.js";
+import { mergeWalks, type Walk } from "./gemm-spec.js";
 import { CPU_BYTES } from "./kernel.js";
 import { constantLanes, type Lanes, printOperator } from "./lanes.js";
 import {
@@ -53,6 +54,20 @@ export interface EpilogueParts {
   readonly uniforms: readonly number[];
   /** The code for contractions whose affine values are these. Uniforms lie `uniformsAt` bytes into the parameters. */
   printer(affine: readonly (readonly Affine[])[], uniformsAt: number): PrintedEpilogue;
+}
+
+/** The epilogue's affine values as a template counts its output: walks along batch, m and n from strides over the
+ *  output's dimensions. */
+export function spread(
+  affine: readonly AffineStrides[],
+  axes: (strides: readonly number[]) => { offset: number; batch: Walk; m: Walk; n: Walk },
+): Affine[] {
+  const parts = affine.map(({ offset, strides }) => {
+    const axis = axes(strides);
+    return { ...axis, offset: offset + axis.offset };
+  });
+  const columns = mergeWalks(parts.map(({ n }) => n));
+  return parts.map((part, i) => ({ ...part, n: columns[i] }));
 }
 
 /** A source and the positions of its affine values: address, bounds, and what an index moves. */

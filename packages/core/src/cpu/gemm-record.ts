@@ -92,6 +92,13 @@ export class RecordWriter<F extends string> {
     return at;
   }
 
+  /** Offset of words that stand in a row. */
+  words(values: readonly number[]): number {
+    const at = 4 * this.#words.length;
+    this.#words.push(...values);
+    return at;
+  }
+
   /** Offset of a block of affine values, whose walks along n have the same sizes. */
   block(values: readonly Affine[], bases: readonly AffineBase[]): number {
     const at = this.#words.length;

@@ -7,13 +7,12 @@ const field = FIELDS.read;
 
 /**
  * slab(record, to, tensor, lane0, lanes, point0, points) → base. Copies the channels of the lanes and the rows under the
- * grid's points to `to`; `base` is where the first tap of
- * grid point 0 and channel 0 would lie.
+ * grid's points to `to`; `base` is where the first tap of grid point 0 and channel 0 would lie.
  */
 export type SlabFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "i32">;
 
 /** zeros(to, bytes) */
-const printZeros = (m: WasmModule): WasmFunction<readonly ["i32", "i32"], "void"> =>
+export const printZeros = (m: WasmModule): WasmFunction<readonly ["i32", "i32"], "void"> =>
   m.helper(["i32", "i32"], "void", (f, to, bytes) => {
     const end = f.let(i32.add(to, bytes));
     f.while(i32.leU(i32.add(to, 16), end), () => {
@@ -27,7 +26,7 @@ const printZeros = (m: WasmModule): WasmFunction<readonly ["i32", "i32"], "void"
   });
 
 /** copy(to, from, bytes, step): elements that lie `step` bytes apart. */
-const printCopy = (m: WasmModule): WasmFunction<readonly ["i32", "i32", "i32", "i32"], "void"> =>
+export const printCopy = (m: WasmModule): WasmFunction<readonly ["i32", "i32", "i32", "i32"], "void"> =>
   m.helper(["i32", "i32", "i32", "i32"], "void", (f, to, from, bytes, step) => {
     const end = f.let(i32.add(to, bytes));
     f.if(i32.eq(step, 4), () =>
