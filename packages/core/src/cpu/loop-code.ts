@@ -115,7 +115,7 @@ class LoopPrinter {
           values.setCursor(a, cursors[i]);
         });
         this.countDown(count, 1, () => {
-          this.row(chunk);
+          this.values.scoped(() => this.row(chunk));
           if (outerDims.length > 0) this.advance(outerDims[outerDims.length - 1], outerAffines);
         });
       }),
