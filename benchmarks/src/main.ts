@@ -11,7 +11,7 @@ import { allWorkloads } from "./workloads/index.js";
 
 const usage = `pnpm bench [options]
   --only <pattern>   workloads whose name matches this regular expression
-  --device <name>    cpu (default), webgpu or auto
+  --device <name>    cpu (default) or auto
   --threads <n>      ours and the peers' (default: as many as the machine has cores)
   --runs <n>         runs of which the median is taken (default 7)
   --no-peers         leave the other frameworks out; else the first run installs those that npm has
@@ -58,7 +58,8 @@ async function main(): Promise<void> {
   if (flags.list) return console.log(names);
   if (workloads.length === 0) fail(`no workload matches "${only}". There are:\n${names}`);
 
-  await init({ device: device as "cpu" | "webgpu" | "auto", threads });
+  // init knows the devices, and refuses a name that is none of them.
+  await init({ device: device as "cpu" | "auto", threads }).catch((error: Error) => fail(error.message));
   const measurements: Measurement[] = [];
   for (const workload of workloads) {
     console.error(`${workload.task.name} …`);

@@ -1,5 +1,6 @@
 // What the runner times: a task that peers understand too, and how Kindling does it.
 
+import { flush, synchronize, type Tensor } from "@kindling/core";
 import type { PeerTask } from "../peers/tasks.js";
 
 /** Does the work once and resolves when the device is done. */
@@ -12,6 +13,14 @@ export interface Workload {
   flops?: number;
   /** Makes inputs and weights. They are not timed. */
   prepare(): Run | Promise<Run>;
+}
+
+/** Computes one tensor and waits for the device. Nothing is read back, and the memory is given back at once. */
+export async function realize(t: Tensor): Promise<void> {
+  t.retain();
+  await flush();
+  await synchronize();
+  t.dispose();
 }
 
 /** What one workload took. */

@@ -1,9 +1,9 @@
 // Convolutions at the shapes of ResNet, batch 8: forward, input gradient, weight gradient.
 
-import { grad, randn, type Tensor } from "@kindling/core";
+import { grad, randn, scoped } from "@kindling/core";
 import * as nn from "@kindling/nn";
 import type { Conv2dTask } from "../../peers/tasks.js";
-import type { Run, Workload } from "../workload.js";
+import { type Run, realize, type Workload } from "../workload.js";
 
 type Layer = Omit<Conv2dTask, "op" | "pass"> & { label: string };
 
@@ -31,31 +31,18 @@ const layers: Layer[] = [
   { ...plain(3, 144, 56), label: "depthwise 3x3 144@56", groups: 144 },
 ];
 
-/**
- * One gradient of a convolution. It is a module because of what modules hold: the gradient is the result, and the
- * convolution itself, which nobody reads, is never computed.
- */
-class ConvolutionGradient extends nn.Module {
-  constructor(readonly options: nn.functional.ConvOptions) {
-    super();
-  }
-
-  forward(x: Tensor, weight: Tensor, outputGradient: Tensor): Tensor {
-    const y = nn.functional.conv2d(x, weight, null, this.options);
-    return grad(y, x.requiresGrad ? x : weight, { gradOutputs: outputGradient })[0];
-  }
-}
-
 function prepare(layer: Layer, pass: Conv2dTask["pass"]): Run {
   const { inChannels, outChannels, size, kernel, stride, padding, groups } = layer;
   const options = { stride, padding, groups };
   const x = randn([batch, inChannels, size, size], { requiresGrad: pass === "inputGrad" });
   const weight = randn([outChannels, inChannels / groups, kernel, kernel], { requiresGrad: pass === "weightGrad" });
-  if (pass === "forward") return () => nn.functional.conv2d(x, weight, null, options).data();
+  const convolve = () => nn.functional.conv2d(x, weight, null, options);
+  if (pass === "forward") return () => realize(convolve());
   const outSize = outputSize(layer);
-  const outputGradient = randn([batch, outChannels, outSize, outSize]);
-  const gradient = new ConvolutionGradient(options);
-  return () => gradient.call(x, weight, outputGradient).data();
+  const gradOutputs = [randn([batch, outChannels, outSize, outSize])];
+  const wanted = pass === "inputGrad" ? x : weight;
+  // The convolution itself, an inner value of the scope that nobody reads, is never computed.
+  return () => realize(scoped(() => grad(convolve(), wanted, { gradOutputs })));
 }
 
 const outputSize = ({ size, kernel, stride, padding }: Layer): number =>

@@ -1,7 +1,7 @@
 // Square matrix products.
 
 import { randn } from "@kindling/core";
-import type { Workload } from "../workload.js";
+import { realize, type Workload } from "../workload.js";
 
 const matmul = (n: number): Workload => ({
   task: { name: `matmul ${n}`, op: "matmul", m: n, k: n, n },
@@ -9,7 +9,7 @@ const matmul = (n: number): Workload => ({
   prepare() {
     const a = randn([n, n]);
     const b = randn([n, n]);
-    return () => a.matmul(b).data();
+    return () => realize(a.matmul(b));
   },
 });
 

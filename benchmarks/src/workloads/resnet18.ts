@@ -4,12 +4,13 @@ import { noGrad, randn } from "@kindling/core";
 import * as nn from "@kindling/nn";
 import { models } from "@kindling/vision";
 import type { ResNet18Task } from "../../peers/tasks.js";
-import type { Run, Workload } from "../workload.js";
+import { type Run, realize, type Workload } from "../workload.js";
 import { trainingStep } from "./training.js";
 
 const size = 224;
 
-/** Multiply-adds of a forward pass over one picture, as torchvision states them for its ResNet-18, times two. */
+/** Multiply-adds of a forward pass over one picture, as torchvision states them for its ResNet-18, times two. The gradients
+ *  of all layers take about twice that again. */
 const forwardFlops = 2 * 1.814e9;
 
 function prepare(pass: ResNet18Task["pass"], batch: number): Run {
@@ -17,7 +18,7 @@ function prepare(pass: ResNet18Task["pass"], batch: number): Run {
   if (pass === "inference") {
     model.eval();
     const pictures = randn([batch, 3, size, size]);
-    return () => noGrad(() => model.call(pictures)).data();
+    return () => realize(noGrad(() => model.call(pictures)));
   }
   if (pass === "head") {
     model.requiresGrad_(false);
