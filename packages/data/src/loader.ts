@@ -123,6 +123,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
         fill(1 + this.prefetch);
         const batch = ahead.shift();
         if (!batch) return stop();
+        await turn();
         try {
           const value = await batch;
           fill(this.prefetch);
@@ -174,6 +175,18 @@ function batchOrder<T, B>(dataset: Dataset<T>, options: DataLoaderOptions<T, B>)
   if (sampler && shuffle) throw new ArgumentError("sampler decides the order; give no shuffle beside it");
   const order = sampler ?? (shuffle ? new RandomSampler(dataset) : new SequentialSampler(dataset));
   return new BatchSampler(order, batchSize ?? 1, dropLast);
+}
+
+/** Lets the event loop turn once, so that signals, timers and finalizers run even if every item is there already. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /** A fixed number of places; who finds none free waits in line. */

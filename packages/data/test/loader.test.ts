@@ -123,6 +123,16 @@ describe("DataLoader", () => {
     expect(dataset.mostActive).toBe(1);
   });
 
+  it("lets the event loop turn, though every item is there at once", async () => {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    const ready: Dataset<number> = { length: 8, get: (index) => index };
+    for await (const _ of new DataLoader(ready));
+    expect(turned).toBe(true);
+  });
+
   it("names the item that fails, at its batch, and stops", async () => {
     for (const numWorkers of [0, 4]) {
       const dataset = new Numbers(30, (index) => index % 2, [7]);

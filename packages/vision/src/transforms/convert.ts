@@ -5,7 +5,7 @@
 import { ArgumentError, DTypeError, type Tensor } from "@kindling/core";
 import { Image } from "../io/image.js";
 import { clamp } from "./numbers.js";
-import { apply, blank, isFloat, mapPixels, type Picture, type Raster, strides, withData } from "./raster.js";
+import { apply, blank, isFloat, type Picture, type Raster, strides, withData } from "./raster.js";
 
 /** An image as a uint8 tensor [C, H, W], values 0 … 255. */
 export function pilToTensor(image: Image): Tensor {
@@ -63,11 +63,13 @@ export function normalize(tensor: Tensor, mean: readonly number[], std: readonly
       }
     }
     const area = height * width;
-    return mapPixels(raster, (value, i) => {
-      const channel = Math.floor(i / area);
-      const centre = Math.fround(mean[mean.length === 1 ? 0 : channel]);
-      return Math.fround(value - centre) / Math.fround(std[std.length === 1 ? 0 : channel]);
-    });
+    const out = new Float32Array(raster.data.length);
+    for (let c = 0; c < channels; c++) {
+      const centre = Math.fround(mean[mean.length === 1 ? 0 : c]);
+      const spread = Math.fround(std[std.length === 1 ? 0 : c]);
+      for (let i = c * area; i < (c + 1) * area; i++) out[i] = Math.fround(raster.data[i] - centre) / spread;
+    }
+    return withData(raster, out);
   });
 }
 
