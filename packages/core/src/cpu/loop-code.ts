@@ -230,10 +230,11 @@ class LoopPrinter {
       }
       const moving = this.moving(dims[depth]).filter((a) => used.has(a));
       const left = f.let(values.word(sizes[depth]));
-      const turn = (): void => {
-        values.emit(sweep.needs, (node) => node.scope === firstScope + depth);
-        level(depth + 1);
-      };
+      const turn = (): void =>
+        values.scoped(() => {
+          values.emit(sweep.needs, (node) => node.scope === firstScope + depth);
+          level(depth + 1);
+        });
       const loop = (count: Local<"i32">): void => {
         if (dims[depth] === this.laneDim) this.laneLoop(count, sweep.unroll, moving, turn);
         else {
