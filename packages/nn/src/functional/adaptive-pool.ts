@@ -3,7 +3,7 @@
  * Averages over windows are a product with a small constant matrix for each dimension; a global average is a mean.
  */
 
-import { ShapeError, scoped, type Tensor, tensor } from "@kindling/core";
+import { customVjp, ShapeError, scoped, type Tensor, tensor } from "@kindling/core";
 import { type Sizes, shapeText, withBatch } from "./args.js";
 import { avgPool2d, maxPool2d, windowMax } from "./pool.js";
 import { mapDimension } from "./resample.js";
@@ -51,7 +51,8 @@ export function adaptiveMaxPool2d(x: Tensor, outputSize: OutputSize): Tensor {
         .indexSelect(3, tensor(columns.flat(), { dtype: "int32" }))
         .reshape([images.shape[0], images.shape[1], oh, rows[0].length, ow, columns[0].length])
         .permute([0, 1, 2, 4, 3, 5]);
-      return windowMax(windows).values;
+      const { values, gradient } = windowMax(windows);
+      return customVjp(values, [windows], (g) => [gradient(g)]);
     }),
   );
 }

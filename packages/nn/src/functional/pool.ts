@@ -1,9 +1,19 @@
 /**
  * Pooling, as torch.nn.functional. Windows are overlapping views of the padded input, so nothing is copied: a pool is
- * one reduction over the window dimensions, and its gradient is the adjoint of the view.
+ * one reduction over the window dimensions, and its gradient adds windows up where they overlap.
  */
 
-import { ArgumentError, arange, customVjp, ShapeError, scoped, type Tensor, tensor, where } from "@kindling/core";
+import {
+  ArgumentError,
+  arange,
+  customVjp,
+  overlapAdd2d,
+  ShapeError,
+  scoped,
+  type Tensor,
+  tensor,
+  where,
+} from "@kindling/core";
 import { type Sizes, shapeText, sizes, withBatch } from "./args.js";
 
 export interface MaxPoolOptions {
@@ -40,7 +50,7 @@ interface Window {
 /** The largest value of each window. x: [N, C, H, W] or [C, H, W]. The gradient goes to the first largest. */
 export function maxPool2d(x: Tensor, kernelSize: Sizes, options: MaxPoolOptions = {}): Tensor {
   const [h, w] = maxWindows("maxPool2d", x, kernelSize, options, 2);
-  return scoped(() => withBatch("maxPool2d", x, 4, (images) => windowMax(windows2d(images, h, w, -Infinity)).values));
+  return scoped(() => withBatch("maxPool2d", x, 4, (images) => slidingMax(images, h, w).values));
 }
 
 /** `maxPool2d`, and where each maximum was: int32 positions in the flattened H×W plane. */
@@ -52,7 +62,7 @@ export function maxPool2dWithIndices(
   const [h, w] = maxWindows("maxPool2d", x, kernelSize, options, 2);
   return scoped(() => {
     const images = x.ndim === 3 ? x.unsqueeze(0) : x;
-    const { values, first } = windowMax(windows2d(images, h, w, -Infinity));
+    const { values, first } = slidingMax(images, h, w);
     const tapRow = first.div(w.kernel).floor().to("int32");
     const tapColumn = first.sub(tapRow.mul(w.kernel));
     const row = tapRow.mul(h.dilation).add(arange(h.out).mul(h.stride).sub(h.padding).unsqueeze(1));
@@ -65,11 +75,7 @@ export function maxPool2dWithIndices(
 /** x: [N, C, L] or [C, L]. */
 export function maxPool1d(x: Tensor, kernelSize: Sizes, options: MaxPoolOptions = {}): Tensor {
   const [w] = maxWindows("maxPool1d", x, kernelSize, options, 1);
-  return scoped(() =>
-    withBatch("maxPool1d", x, 3, (rows) =>
-      windowMax(windows2d(rows.unsqueeze(2), ONE, w, -Infinity)).values.squeeze(2),
-    ),
-  );
+  return scoped(() => withBatch("maxPool1d", x, 3, (rows) => slidingMax(rows.unsqueeze(2), ONE, w).values.squeeze(2)));
 }
 
 /** The average of each window. x: [N, C, H, W] or [C, H, W]. */
@@ -133,32 +139,57 @@ function layOut(
 /** Columns after the last one that windows need; negative where the last columns are in no window. */
 const after = (w: Window): number => (w.out - 1) * w.stride + w.dilation * (w.kernel - 1) + 1 - w.size - w.padding;
 
-/** x: [N, C, H, W] gives the view [N, C, oh, ow, kh, kw] of its windows. */
-function windows2d(x: Tensor, h: Window, w: Window, fill: number): Tensor {
+/** An image cut into windows: a view, and what adds windows up where they overlap. */
+interface Windows {
+  readonly image: Tensor;
+  /** [N, C, oh, ow, kh, kw] */
+  readonly windows: Tensor;
+  /** The adjoint of the view. */
+  overlapAdd(windows: Tensor): Tensor;
+}
+
+/** x: [N, C, H, W] */
+function cut(x: Tensor, h: Window, w: Window, fill: number): Windows {
   const edges = [w.padding, after(w), h.padding, after(h)];
-  const padded = edges.every((n) => n === 0) ? x : x.pad(edges, fill);
-  return padded.unfold(2, h.kernel, h.stride, h.dilation).unfold(3, w.kernel, w.stride, w.dilation);
+  const image = edges.every((n) => n === 0) ? x : x.pad(edges, fill);
+  const [height, width] = image.shape.slice(2);
+  return {
+    image,
+    windows: image.unfold(2, h.kernel, h.stride, h.dilation).unfold(3, w.kernel, w.stride, w.dilation),
+    overlapAdd: (windows) => overlapAdd2d(windows, [height, width], [h.stride, w.stride], [h.dilation, w.dilation]),
+  };
+}
+
+/** The maximum of each window, and its place in it. */
+function slidingMax(x: Tensor, h: Window, w: Window): { values: Tensor; first: Tensor } {
+  const { image, windows, overlapAdd } = cut(x, h, w, Number.NEGATIVE_INFINITY);
+  const { values, first, gradient } = windowMax(windows);
+  return { values: customVjp(values, [image], (g) => [overlapAdd(gradient(g))]), first };
 }
 
 /**
- * Maximum over the last two dimensions, and the position of the first maximum in them, row-major. The gradient of the
- * values goes to that position.
+ * Maximum over the last two dimensions, and the position of the first maximum in them, row-major.
+ * `gradient` puts the gradient of the values there.
  */
-export function windowMax(windows: Tensor): { values: Tensor; first: Tensor } {
+export function windowMax(windows: Tensor): { values: Tensor; first: Tensor; gradient: (g: Tensor) => Tensor } {
   const [kh, kw] = windows.shape.slice(-2);
   const outer = windows.shape.slice(0, -2);
   const largest = windows.amax([-2, -1], { keepdim: true });
   const position = arange(kh * kw).reshape([kh, kw]);
   const first = where(windows.eq(largest), position, kh * kw).amin([-2, -1], { keepdim: true });
-  const values = customVjp(largest.reshape(outer), [windows], (g) => [
-    where(first.eq(position), g.unsqueeze(-1).unsqueeze(-1), 0),
-  ]);
-  return { values, first: first.reshape(outer) };
+  return {
+    values: largest.reshape(outer),
+    first: first.reshape(outer),
+    gradient: (g) => where(first.eq(position), g.reshape(first.shape), 0),
+  };
 }
 
 function windowMean(x: Tensor, h: Window, w: Window, options: AvgPoolOptions): Tensor {
+  const { image, windows, overlapAdd } = cut(x, h, w, 0);
+  const total = customVjp(windows.sum([-2, -1]), [image], (g) => [
+    overlapAdd(g.unsqueeze(-1).unsqueeze(-1).expand(windows.shape)),
+  ]);
   const { countIncludePad = true, divisorOverride } = options;
-  const total = windows2d(x, h, w, 0).sum([-2, -1]);
   if (divisorOverride) return total.mul(1 / divisorOverride);
   const rows = counts(h, countIncludePad);
   const columns = counts(w, countIncludePad);
