@@ -55,6 +55,8 @@ describe("ImageFolder", () => {
     const [picture, label] = await new datasets.ImageFolder(root).get(1);
     expect(picture).toBeInstanceOf(io.Image);
     expect([picture.width, picture.height, label]).toEqual([4, 3, 1]);
+    await expect(new datasets.ImageFolder(root).get(2)).rejects.toThrow(/index 2 is outside the folder's 2 pictures/);
+    expect(() => new datasets.ImageFolder(root).select([-1])).toThrow(DataError);
     const transform = transforms.compose([transforms.resize([2, 5]), transforms.toTensor()]);
     const dataset = new datasets.ImageFolder(root, { transform, targetTransform: (index) => index + 10 });
     const [tensor, target] = await dataset.get(0);

@@ -72,7 +72,7 @@ export class ImageFolder<Item = Image> implements Dataset<[Item, number]> {
 
   /** The same classes with some of the samples; decoded pictures are shared. */
   select(indices: Iterable<number>): ImageFolder<Item> {
-    const samples = Array.from(indices, (index) => this.samples[index]);
+    const samples = Array.from(indices, (index) => this.#sample(index));
     return new ImageFolder<Item>({ ...this, samples }, { ...this.#options, cache: this.#cache });
   }
 
@@ -106,10 +106,15 @@ export class ImageFolder<Item = Image> implements Dataset<[Item, number]> {
   }
 
   #image(index: number): Promise<Image> {
-    const sample = this.samples[index];
-    if (!sample) throw new DataError(`index ${index} is outside the folder's ${this.length} pictures`, { index });
+    const sample = this.#sample(index);
     const { loader = decodeSample } = this.#options;
     return this.#cache.get(sample, () => loader(sample));
+  }
+
+  #sample(index: number): FolderSample {
+    const sample = this.samples[index];
+    if (!sample) throw new DataError(`index ${index} is outside the folder's ${this.length} pictures`, { index });
+    return sample;
   }
 
   toString(): string {
