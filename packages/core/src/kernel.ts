@@ -156,12 +156,18 @@ export interface PlannedKernel {
   readonly bytes: number;
 }
 
+/** Scratch for one intermediate: alive from kernel number `first` to kernel number `last`. Devices let slots share memory. */
+export interface Slot {
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** A cut and planned graph. Kernels run in order, as if each waited for the one before. */
 export interface Plan {
   readonly key: string;
   readonly kernels: readonly PlannedKernel[];
-  /** Bytes of each slot: scratch that intermediates share by lifetime. */
-  readonly slots: readonly number[];
+  readonly slots: readonly Slot[];
   /** Number of external buffers, and of 32-bit uniforms. */
   readonly externals: number;
   readonly uniforms: number;

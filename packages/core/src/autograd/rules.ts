@@ -33,7 +33,7 @@ export const inputGradients: Vjp = (g, node) => {
       return catRule(g, node, op.dim);
     case "matmul": {
       const [a, b] = node.inputs;
-      return [a.requiresGrad ? matmul(g, transposeLast(b)) : null, b.requiresGrad ? matmul(transposeLast(a), g) : null];
+      return [a.requiresGrad ? matmul(g, transposeLast(b)) : null, b.requiresGrad ? rightGradient(a, b, g) : null];
     }
     case "conv2d": {
       const [x, w] = node.inputs;
@@ -64,6 +64,12 @@ export const inputGradients: Vjp = (g, node) => {
       return node.inputs.map(() => null);
   }
 };
+
+/** aᵀ·g; for a transposed b as (gᵀ·a)ᵀ, so that the gradient of what was transposed comes in its own order. */
+function rightGradient(a: Node, b: Node, g: Node): Node {
+  const transposed = b.op.kind === "move" && b.op.move.type === "permute";
+  return transposed ? transposeLast(matmul(transposeLast(g), a)) : matmul(transposeLast(a), g);
+}
 
 /** Elementwise: g times the partial derivative, one fused map an input. */
 function mapRule(g: Node, node: Node, op: Of<"map">): (Node | null)[] {

@@ -4,7 +4,8 @@
  */
 
 import { DeviceError } from "../errors.js";
-import type { BufferRef } from "../kernel.js";
+import type { BufferRef, Slot } from "../kernel.js";
+import { packSlots } from "../pack.js";
 import type { CpuKernel } from "./kernel.js";
 import { LAYOUT as L } from "./layout.js";
 import { alignUp } from "./memory.js";
@@ -63,13 +64,8 @@ function leastChunk({ kernel, flops, bytes }: LoadedKernel): number {
 const PARAMS_ALIGN = 4;
 const paramsWords = (k: LoadedKernel): number => alignUp(k.kernel.params.length, PARAMS_ALIGN);
 
-export function encodeProgram(kernels: readonly LoadedKernel[], slots: readonly number[]): Program {
-  const slotOffsets: number[] = [];
-  let slotBytes = 0;
-  for (const bytes of slots) {
-    slotOffsets.push(slotBytes);
-    slotBytes += alignUp(bytes);
-  }
+export function encodeProgram(kernels: readonly LoadedKernel[], slots: readonly Slot[]): Program {
+  const { offsets: slotOffsets, bytes: slotBytes } = packSlots(slots);
   // Nobody would finish the last of no tasks.
   const busy = kernels.filter((k) => k.kernel.tasks > 0);
   return {

@@ -41,6 +41,11 @@ export function permute(x: Node, dims: readonly number[]): Node {
   if (order.length !== x.shape.length || new Set(order).size !== order.length)
     throw new ShapeError(`permute: [${dims}] is not an order of the ${x.shape.length} dimensions of shape [${x.shape}]`);
   if (order.every((d, i) => d === i)) return x;
+  // Two permutations are one, or none.
+  if (x.op.kind === "move" && x.op.move.type === "permute" && x.inputs.length > 0 && !x.sink) {
+    const { dims: inner } = x.op.move;
+    return permute(x.inputs[0], order.map((d) => inner[d]));
+  }
   return move(x, { type: "permute", dims: order }, `${order}`, order.map((d) => x.shape[d]));
 }
 

@@ -14,7 +14,7 @@ const ENOUGH_ROWS = 16;
 /** Below this many elements parallel rows do not matter. */
 const SMALL = 1 << 15;
 /** Storage buffers that WebGPU guarantees to a shader stage. */
-const MAX_BUFFERS = 8;
+export const MAX_BUFFERS = 8;
 
 export type MemberKind = "reduce" | "point" | "row";
 
@@ -38,6 +38,8 @@ export interface Built {
 export interface Surroundings {
   /** Whether a vertex is in memory when later kernels run. */
   inMemory(v: Vertex): boolean;
+  /** Names the buffer that holds, or will hold, a vertex. */
+  buffer(v: Vertex): string;
 }
 
 const equal = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
@@ -56,9 +58,6 @@ function squeezedAxes(shape: readonly number[], axes: readonly number[]): Set<nu
 }
 
 export class Group {
-  /** Groups whose results this one reads. */
-  readonly deps = new Set<Group>();
-
   private constructor(
     readonly members: readonly Member[],
     readonly built: Built,
@@ -89,12 +88,9 @@ export class Group {
       return null;
     try {
       const built = build(members, loops, around);
-      const buffers = new Set(built.builder.sources.map((s) => s.vertex.id));
-      for (const m of members) if (m.kind !== "reduce" || around.inMemory(m.vertex)) buffers.add(m.vertex.id);
+      const buffers = new Set([...built.builder.sources, ...members].map((x) => around.buffer(x.vertex)));
       if (buffers.size > MAX_BUFFERS) return null;
-      const next = new Group(members, built);
-      for (const d of this.deps) next.deps.add(d);
-      return next;
+      return new Group(members, built);
     } catch (error) {
       if (error instanceof Incompatible) return null;
       throw error;

@@ -105,7 +105,7 @@ export class Placement {
     const copied: Vertex = { ...v, id: this.nextId++, op, inputs: [v], slot: -1 };
     this.places.set(copied, place);
     this.kept.add(copied);
-    const group = Group.of(copied, { inMemory: (u) => u.op.kind === "leaf" || this.scheduler.materialized.has(u) });
+    const group = Group.of(copied, { inMemory: (u) => u.op.kind === "leaf" || this.scheduler.materialized.has(u), buffer: (u) => this.bufferOf(u) });
     this.addWork({ kind: "loop", group });
     return copied;
   }

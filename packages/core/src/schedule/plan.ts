@@ -1,14 +1,13 @@
 /** From units to a plan: finished kernels in order, with buffers, and scratch shared by lifetime. */
 
 import { type Expr, expr, mapLeaves, postorder } from "../expr.js";
-import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Stage } from "../kernel.js";
+import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Slot, Stage } from "../kernel.js";
 import type { Device } from "../device.js";
 import { coalesce } from "./coalesce.js";
 import type { Form } from "./forms.js";
 import type { KernelBuilder } from "./kernel-builder.js";
 import { type BufferKey, loadAddress, Placement, storeAddress, type Work } from "./placement.js";
 import { Scheduler, type TemplateUnit, type LoopUnit } from "./schedule.js";
-import { assignSlots, type Lifetime } from "./slots.js";
 import type { Trace, Vertex } from "./trace.js";
 
 /** How a graph is cut; the defaults are what devices run, the others serve as a check of it. */
@@ -44,25 +43,24 @@ export function makePlan(graph: Trace, device: Pick<Device, "elementBytes">, opt
       const { buffer } = placement.placeOf(v);
       if (buffer[0] === "t") sizes.set(buffer, Math.max(sizes.get(buffer) ?? 0, scratchBytes(v, buffer, graph, device)));
     }
-  const lives = new Map<BufferKey, Lifetime>();
+  const lives = new Map<BufferKey, Slot>();
   kernels.forEach(({ keys }, i) => {
     for (const key of keys) {
       if (key[0] !== "t") continue;
-      const life = lives.get(key);
-      if (life) life.last = i;
-      else lives.set(key, { first: i, last: i, bytes: sizes.get(key) ?? 0 });
+      const bytes = sizes.get(key) ?? 0;
+      if (options.share) lives.set(key, { bytes, first: lives.get(key)?.first ?? i, last: i });
+      else lives.set(key, { bytes, first: 0, last: kernels.length - 1 });
     }
   });
-  const { slots, slotOf } = assignSlots([...lives.values()], options.share);
   const refs = new Map<BufferKey, BufferRef>();
-  [...lives.keys()].forEach((key, i) => {
-    refs.set(key, { kind: "slot", index: slotOf[i] });
+  [...lives.keys()].forEach((key, index) => {
+    refs.set(key, { kind: "slot", index });
   });
   const ref = (key: BufferKey): BufferRef => refs.get(key) ?? { kind: "external", index: Number(key.slice(1)) };
   return {
     key: graph.key,
     kernels: kernels.map(({ kernel, keys }): PlannedKernel => ({ kernel, buffers: keys.map(ref), ...cost(kernel, device) })),
-    slots,
+    slots: [...lives.values()],
     externals: graph.externals.length + graph.fresh.length,
     uniforms: graph.uniforms.length,
   };

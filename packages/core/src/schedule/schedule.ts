@@ -5,7 +5,7 @@
 
 import { type Expr, expr, postorder } from "../expr.js";
 import { type Form, SplitLoop, variableForm } from "./forms.js";
-import { Group } from "./group.js";
+import { Group, MAX_BUFFERS, type Surroundings } from "./group.js";
 import { Incompatible, KernelBuilder, Materialize, type Met } from "./kernel-builder.js";
 import type { Trace, Vertex } from "./trace.js";
 
@@ -35,6 +35,8 @@ export type Unit = LoopUnit | TemplateUnit | CatUnit;
 
 const TEMPLATES = new Set(["matmul", "conv2d", "conv2dInputGrad", "conv2dWeightGrad", "scan", "sort"]);
 const SOURCES = new Set(["leaf", "uniform", "const", "iota"]);
+/** Up to this many elements a value is a vector of channels or classes rather than an activation. */
+const VECTOR = 4096;
 const COSTLY = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "pow", "mulhi"]);
 
 export const isTemplate = (v: Vertex): boolean => TEMPLATES.has(v.op.kind);
@@ -44,7 +46,9 @@ export class Scheduler {
   readonly materialized = new Set<Vertex>();
   readonly units: Unit[] = [];
   private readonly users = new Map<Vertex, Vertex[]>();
-  private readonly roots: ReadonlySet<Vertex>;
+  /** Externals that roots are written to. */
+  private readonly roots: ReadonlyMap<Vertex, number>;
+  private readonly around: Surroundings = { inMemory: (v) => this.inMemory(v), buffer: (v) => this.buffer(v) };
   private readonly unitOf = new Map<Vertex, Unit>();
   /** Chains of elementwise operators that a template takes over, by their end; and everything in them. */
   private readonly epilogues = new Map<Vertex, Vertex>();
@@ -55,7 +59,7 @@ export class Scheduler {
     private readonly graph: Trace,
     private readonly fuse: boolean,
   ) {
-    this.roots = new Set(graph.roots.map((r) => r.vertex));
+    this.roots = new Map(graph.roots.map((r) => [r.vertex, r.target]));
   }
 
   run(): this {
@@ -77,6 +81,13 @@ export class Scheduler {
     return v.op.kind === "leaf" || this.materialized.has(v);
   }
 
+  /** The buffer of a vertex, as far as it is known now: state that is overwritten keeps its own. */
+  private buffer(v: Vertex): string {
+    if (v.op.kind === "leaf") return `x${v.slot}`;
+    const target = this.roots.get(v);
+    return target === undefined ? `t${v.id}` : `x${target}`;
+  }
+
   // What goes to memory.
 
   private mustMaterialize(v: Vertex): boolean {
@@ -89,8 +100,9 @@ export class Scheduler {
     if (kind !== "map" && kind !== "gather") return false;
     if (users.some((u) => TEMPLATES.has(u.op.kind) || u.op.kind === "cat")) return true;
     const cost = this.cost(v);
-    // Computing it again for every user against one write and reads.
-    if (users.length > 1 && cost > 2.6) return true;
+    // Computing it again for every user against one write and reads. Vectors that are broadcast come cheap again.
+    const vector = v.numel <= VECTOR && cost < 6 && users.every((u) => this.growsOrVanishes(u, v.numel));
+    if (users.length > 1 && cost > 2.6 && !vector) return true;
     return cost > 4 && users.some((u) => u.op.kind === "move" && this.spreads(u, v.numel));
   }
 
@@ -98,6 +110,13 @@ export class Scheduler {
   private spreads(move: Vertex, numel: number): boolean {
     if (move.numel >= 8 * numel) return true;
     return (this.users.get(move) ?? []).some((u) => u.op.kind === "move" && this.spreads(u, numel));
+  }
+
+  /** Whether a user of a vector is itself one that is only broadcast further. */
+  private growsOrVanishes(u: Vertex, numel: number): boolean {
+    if (u.numel > numel) return true;
+    const users = this.users.get(u) ?? [];
+    return !this.roots.has(u) && (u.op.kind === "move" || u.op.kind === "map") && users.length > 0 && users.every((w) => this.growsOrVanishes(w, numel));
   }
 
   /** Rough cost of computing one element from what is in memory: 1 a load of full size, 4 a transcendental. */
@@ -113,7 +132,7 @@ export class Scheduler {
     } else if (op.kind === "gather") known = 1 + v.inputs.reduce((n, i) => n + this.cost(i), 0);
     else if (op.kind === "move") {
       const inner = this.cost(v.inputs[0]);
-      known = v.inputs[0].numel * 8 <= v.numel && inner <= 2 ? 0.2 : inner;
+      known = v.inputs[0].numel * 8 <= v.numel && inner < 5 ? 0.2 : inner;
     }
     this.costs.set(v, known);
     return known;
@@ -171,7 +190,7 @@ export class Scheduler {
     if (v.op.kind === "cat") return this.add({ kind: "cat", vertex: v }, v);
     const joined = this.fuse && this.join(v);
     if (!joined) {
-      const group = Group.of(v, { inMemory: (u) => this.inMemory(u) });
+      const group = Group.of(v, this.around);
       this.add({ kind: "loop", group }, v);
     }
   }
@@ -184,12 +203,11 @@ export class Scheduler {
   /** Puts `v` into a kernel that exists, if there is one that it may join without a cycle. */
   private join(v: Vertex): boolean {
     const needs = this.dependencies(v);
-    const around = { inMemory: (u: Vertex) => this.inMemory(u) };
     const candidates = [...needs].filter((u): u is LoopUnit => u.kind === "loop").reverse();
     for (const u of this.units.slice(-12).reverse()) if (u.kind === "loop" && !needs.has(u) && this.related(u, v)) candidates.push(u);
     for (const unit of candidates) {
       if ([...needs].some((n) => n !== unit && this.reaches(n, unit))) continue;
-      const group = unit.group.with(v, around);
+      const group = unit.group.with(v, this.around);
       if (!group) continue;
       unit.group = group;
       this.unitOf.set(v, unit);
@@ -279,7 +297,9 @@ export class Scheduler {
     );
     if (t === result) return { kind: "template", template: t, result, operands, epilogue: { builder, value: ACC } };
     try {
-      return { kind: "template", template: t, result, operands, epilogue: { builder, value: builder.compute(result, here) } };
+      const value = builder.compute(result, here);
+      const buffers = new Set([...operands, builder].flatMap((b) => b.sources.map((s) => this.buffer(s.vertex))));
+      return buffers.size < MAX_BUFFERS ? { kind: "template", template: t, result, operands, epilogue: { builder, value } } : null;
     } catch (error) {
       if (error instanceof SplitLoop || error instanceof Incompatible) return null;
       throw error;

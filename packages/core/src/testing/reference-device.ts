@@ -58,7 +58,7 @@ export class ReferenceDevice implements Device {
   }
 
   run({ plan }: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
-    const slots = plan.slots.map((bytes) => new HostBuffer(bytes));
+    const slots = plan.slots.map(({ bytes }) => new HostBuffer(bytes));
     for (const { kernel, buffers } of plan.kernels) {
       const views: TypedArray[] = buffers.map((ref, i) => {
         const { memory } = (ref.kind === "slot" ? slots[ref.index] : externals[ref.index]) as HostBuffer;
