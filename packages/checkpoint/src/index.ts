@@ -15,7 +15,6 @@ export {
 export { save, toBytes } from "./save.js";
 export { type ByteSource, blobSource, bytesSource, streamSource, urlSource } from "./source.js";
 export { findStateDict, renameKeys, stripPrefix } from "./state-dict.js";
-export { fromHost, type HostArray, Tensor } from "./tensor.js";
 export {
   Complex,
   FrozenSet,

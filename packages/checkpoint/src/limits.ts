@@ -10,16 +10,19 @@ export interface LoadLimits {
   maxTensorBytes?: number;
   /** Most bytes (estimated) of everything else: strings, numbers, containers, memo. Default 512 MiB. */
   maxObjectBytes?: number;
-  /** Deepest nesting of containers. Default 1000, about what Python itself can pickle. */
+  /** Deepest nesting of containers. Default 500; Python itself pickles less than 1000. */
   maxDepth?: number;
 }
+
+/** Deepest nesting that is read by default, and written at all. */
+export const DEFAULT_MAX_DEPTH = 500;
 
 const MIB = 2 ** 20;
 
 export const defaultLimits = (fileSize: number): Required<LoadLimits> => ({
   maxTensorBytes: 256 * MIB + 4 * fileSize,
   maxObjectBytes: 512 * MIB,
-  maxDepth: 1000,
+  maxDepth: DEFAULT_MAX_DEPTH,
 });
 
 /** Counts down what may still be allocated; asked before memory is taken. */

@@ -52,5 +52,5 @@ export async function readTensors(
 function materialise(view: StoredTensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
   if (view.storage.bigEndian) swapBytes(bytes, view.dtype);
   if (dtypeInfo(view.dtype).kind === "bool") for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i] === 0 ? 0 : 1;
-  return fromHost({ dtype: view.dtype, shape: view.shape, data: typedArray(view.dtype, bytes) }, view.requiresGrad);
+  return fromHost(view.dtype, view.shape, typedArray(view.dtype, bytes), view.requiresGrad);
 }

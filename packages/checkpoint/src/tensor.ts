@@ -1,34 +1,22 @@
 /** The boundary to `@kindling/core`: tensors out of arrays on the host, and back. */
 
-import { type DType, dtypeInfo, type TypedArray } from "@kindling/core";
+import { type DType, dtypeInfo, fromHost as hostTensor, isFloat, Tensor, type TypedArray } from "@kindling/core";
 
-/** Row-major elements on the host. */
-export interface HostArray {
-  readonly dtype: DType;
-  readonly shape: readonly number[];
-  readonly data: TypedArray;
-}
+export type { Tensor };
 
-/** A tensor whose elements are on the host. */
-export class Tensor implements HostArray {
-  constructor(
-    readonly dtype: DType,
-    readonly shape: readonly number[],
-    readonly data: TypedArray,
-    readonly requiresGrad = false,
-  ) {}
-}
-
+/** Whether a value is a tensor (or a parameter, which is one). */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 
-/** A tensor over an array, which is adopted without a copy. No device is started. */
-export function fromHost(host: HostArray, requiresGrad = false): Tensor {
-  return new Tensor(host.dtype, host.shape, host.data, requiresGrad);
+/** A tensor over row-major elements, which are adopted without a copy. No device is started. */
+export function fromHost(dtype: DType, shape: readonly number[], data: TypedArray, requiresGrad = false): Tensor {
+  const tensor = hostTensor(data, shape, dtype);
+  if (requiresGrad && isFloat(dtype)) tensor.requiresGrad = true;
+  return tensor;
 }
 
-/** The elements of a tensor as they are at the time of the call. */
-export async function toHost(tensor: Tensor): Promise<HostArray> {
-  return tensor;
+/** The bytes of a tensor's elements, row by row, as they are at the time of the call. */
+export async function hostBytes(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>> {
+  return bytesOf(tensor.hostData() ?? (await tensor.data()));
 }
 
 /** Number of elements of a shape. */
@@ -42,7 +30,7 @@ export function typedArray(dtype: DType, bytes: Uint8Array<ArrayBuffer>): TypedA
 }
 
 /** The bytes of an array, without a copy. */
-export function bytesOf(array: TypedArray): Uint8Array<ArrayBuffer> {
+function bytesOf(array: TypedArray): Uint8Array<ArrayBuffer> {
   return new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength);
 }
 

@@ -6,7 +6,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { CheckpointError, load, OrderedDict, Size, Tensor, TorchDevice, TorchDtype, Tuple } from "@kindling/checkpoint";
+import { CheckpointError, load, OrderedDict, Size, TorchDevice, TorchDtype, Tuple } from "@kindling/checkpoint";
+import { Tensor, type TypedArray } from "@kindling/core";
 import { fillEntry } from "./fill.js";
 
 /** One value as the fixtures write it. */
@@ -237,7 +238,9 @@ function compareTensor(got: unknown, want: Expected & { t: "tensor" }, path: str
 
 const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-const dataOf = (tensor: Tensor) => tensor.data;
+function dataOf(tensor: Tensor): TypedArray {
+  return tensor.hostData() ?? fail("a loaded tensor has no data on the host");
+}
 
 const SPECIAL: Readonly<Record<string, number>> = { nan: Number.NaN, inf: Infinity, "-inf": -Infinity };
 
@@ -245,7 +248,7 @@ const floatOf = (value: Sample): number =>
   typeof value === "string" ? (SPECIAL[value] ?? Number(value)) : Number(value);
 
 /** The parts of element `i` as numbers: one, or two for a complex number. */
-function element(dtype: string, data: ReturnType<typeof dataOf>, i: number): number[] {
+function element(dtype: string, data: TypedArray, i: number): number[] {
   switch (dtype) {
     case "float16":
       return [half(Number(data[i]))];

@@ -4,6 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.js";
+import { DEFAULT_MAX_DEPTH } from "../limits.js";
 import { encodeUtf8 } from "../utf8.js";
 import {
   Complex,
@@ -35,6 +36,11 @@ export class PersistentId {
   constructor(readonly id: Tuple) {}
 }
 
+/** A string that is written even where an equal one has been: in Python, another object. */
+export class OwnString {
+  constructor(readonly text: string) {}
+}
+
 /** A float even where its value is whole, as the parts of a complex number are. */
 class Float {
   constructor(readonly value: number) {}
@@ -46,9 +52,6 @@ export interface Reduction {
   readonly args: readonly unknown[];
 }
 
-/** Deepest nesting that is written: Python could not read more. */
-const MAX_DEPTH = 900;
-
 /** CPython writes the items of containers in batches of this many. */
 const BATCH = 1000;
 
@@ -57,12 +60,13 @@ const PROTOCOL = 2;
 /**
  * The pickle of a value.
  *
- * @param reduce says how objects that are no Python values (tensors) are made; undefined for what it does not know
+ * @param reduce says how objects that are no Python values (tensors) are made; undefined for what it does not know.
+ *   `detached` is true inside a state dict, whose parameters are saved without `requires_grad`, as torch's are
  * @param isTensor a `Map` whose keys are strings and whose values are all tensors is a state dict: an `OrderedDict`
  */
 export function pickle(
   value: unknown,
-  reduce: (value: object) => Reduction | undefined,
+  reduce: (value: object, detached: boolean) => Reduction | undefined,
   isTensor: (value: unknown) => boolean,
 ): Uint8Array {
   return new Pickler(reduce, isTensor).dump(value);
@@ -73,11 +77,12 @@ class Pickler {
   private readonly memo = new Map<unknown, number>();
   /** Containers that are being written, to find cycles. */
   private readonly open = new Set<object>();
+  private inStateDict = false;
   /** Keys that lead to the value being written, for messages. */
   private readonly path: string[] = [];
 
   constructor(
-    private readonly reduce: (value: object) => Reduction | undefined,
+    private readonly reduce: (value: object, detached: boolean) => Reduction | undefined,
     private readonly isTensor: (value: unknown) => boolean,
   ) {}
 
@@ -130,13 +135,13 @@ class Pickler {
     this.memo.set(key, this.memo.size);
   }
 
-  private saveString(text: string): void {
-    if (this.recall(text)) return;
+  private saveString(text: string, identity: unknown = text): void {
+    if (this.recall(identity)) return;
     const bytes = encodeUtf8(text);
     this.out.opcode(Op.BINUNICODE);
     this.out.uint32(bytes.length);
     this.out.bytes(bytes);
-    this.remember(text);
+    this.remember(identity);
   }
 
   private saveGlobal(module: string, name: string): void {
@@ -148,14 +153,11 @@ class Pickler {
   }
 
   private saveObject(object: object): void {
-    if (this.recall(object)) return;
     if (this.open.has(object))
       throw new CheckpointError("cycle", `a value that contains itself cannot be saved (at ${this.path.join(".")})`);
-    if (this.open.size >= MAX_DEPTH)
-      throw new CheckpointError(
-        "depth",
-        `values nested more than ${MAX_DEPTH} deep cannot be saved: Python cannot read them`,
-      );
+    if (this.recall(object)) return;
+    if (this.open.size >= DEFAULT_MAX_DEPTH)
+      throw new CheckpointError("depth", `values nested more than ${DEFAULT_MAX_DEPTH} deep cannot be saved`);
     this.open.add(object);
     this.saveNew(object);
     this.open.delete(object);
@@ -163,12 +165,13 @@ class Pickler {
 
   private saveNew(object: object) {
     if (object instanceof GlobalName) return this.saveGlobal(object.module, object.name);
+    if (object instanceof OwnString) return this.saveString(object.text, object);
     if (object instanceof Float) return this.out.float(object.value);
     if (object instanceof PersistentId) {
       this.save(object.id);
       return this.out.opcode(Op.BINPERSID);
     }
-    const reduction = this.reduce(object) ?? builtinReduction(object);
+    const reduction = this.reduce(object, this.inStateDict) ?? builtinReduction(object);
     if (reduction) return this.saveReduction(reduction, object);
     if (object instanceof Tuple) return this.saveTuple(object);
     if (Array.isArray(object)) return this.saveList(object);
@@ -195,10 +198,8 @@ class Pickler {
     this.remember(items);
   }
 
-  private saveItems(items: readonly unknown[], first = 0): void {
-    items.forEach((item, i) => {
-      this.within(String(first + i), item);
-    });
+  private saveItems(items: readonly unknown[], from = 0, to = items.length): void {
+    for (let i = from; i < to; i++) this.within(String(i), items[i]);
   }
 
   private within(key: string, value: unknown): void {
@@ -210,32 +211,24 @@ class Pickler {
   private saveList(items: readonly unknown[]): void {
     this.out.opcode(Op.EMPTY_LIST);
     this.remember(items);
-    this.inBatches(items.length, Op.APPEND, Op.APPENDS, (from, to) => {
-      this.saveItems(
-        Array.from({ length: to - from }, (_, i) => items[from + i]),
-        from,
-      );
-    });
-  }
-
-  /** Writes items in CPython's batches; one alone needs no mark. */
-  private inBatches(count: number, one: number, many: number, write: (from: number, to: number) => void): void {
-    for (let from = 0; from < count; from += BATCH) {
-      const to = Math.min(from + BATCH, count);
+    for (const [from, to] of batches(items.length)) {
       if (to - from > 1) this.out.opcode(Op.MARK);
-      write(from, to);
-      this.out.opcode(to - from > 1 ? many : one);
+      this.saveItems(items, from, to);
+      this.out.opcode(to - from > 1 ? Op.APPENDS : Op.APPEND);
     }
   }
 
   private saveEntries(map: ReadonlyMap<unknown, unknown>): void {
     const entries = [...map];
-    this.inBatches(entries.length, Op.SETITEM, Op.SETITEMS, (from, to) => {
-      for (const [key, value] of entries.slice(from, to)) {
+    for (const [from, to] of batches(entries.length)) {
+      if (to - from > 1) this.out.opcode(Op.MARK);
+      for (let i = from; i < to; i++) {
+        const [key, value] = entries[i];
         this.save(key);
         this.within(typeof key === "object" ? "(key)" : String(key), value);
       }
-    });
+      this.out.opcode(to - from > 1 ? Op.SETITEMS : Op.SETITEM);
+    }
   }
 
   private saveDict(identity: object, map: ReadonlyMap<unknown, unknown>): void {
@@ -245,13 +238,16 @@ class Pickler {
   }
 
   private saveMap(map: Map<unknown, unknown>) {
-    if (!(map instanceof OrderedDict) && (isLoadedDict(map as Map<never, never>) || !this.isStateDict(map)))
-      return this.saveDict(map, map);
+    const isDict = map instanceof OrderedDict || isLoadedDict(map as Map<never, never>);
+    const isStateDict = !isDict && this.isStateDict(map);
+    if (!isStateDict && !(map instanceof OrderedDict)) return this.saveDict(map, map);
     this.saveGlobal("collections", "OrderedDict");
     this.out.opcode(Op.EMPTY_TUPLE);
     this.out.opcode(Op.REDUCE);
     this.remember(map);
+    this.inStateDict = isStateDict;
     this.saveEntries(map);
+    this.inStateDict = false;
     if (map instanceof OrderedDict && map.attributes.size > 0) this.saveState(map.attributes);
   }
 
@@ -274,6 +270,11 @@ class Pickler {
     this.saveDict({}, attributes);
     this.out.opcode(Op.BUILD);
   }
+}
+
+/** The ranges of the batches that CPython writes; one item alone needs no mark. */
+function batches(count: number): [from: number, to: number][] {
+  return Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => [BATCH * i, Math.min(BATCH * (i + 1), count)]);
 }
 
 /** How Python itself reduces the objects that have no opcode in protocol 2. */

@@ -35,12 +35,14 @@ export class PickleWriter {
   }
 
   uint32(value: number): void {
-    this.view.setUint32(this.grow(4), value, true);
+    const at = this.grow(4);
+    this.view.setUint32(at, value, true);
   }
 
   float(value: number): void {
     this.opcode(Op.BINFLOAT);
-    this.view.setFloat64(this.grow(8), value, false);
+    const at = this.grow(8);
+    this.view.setFloat64(at, value, false);
   }
 
   bytes(bytes: Uint8Array): void {
@@ -66,7 +68,7 @@ export class PickleWriter {
       this.uint8(Number(value) >> 8);
     } else if (value === BigInt.asIntN(32, value)) {
       this.opcode(Op.BININT);
-      this.view.setInt32(this.grow(4), Number(value), true);
+      this.uint32(Number(value) >>> 0);
     } else this.long(value);
   }
 

@@ -32,7 +32,7 @@ async function readFile(source: ByteSource, options: LoadLimits): Promise<Safete
   for (const { name, dtype, shape, offset, bytes } of entries) {
     budget.spend(bytes);
     const data = await readRange(source, offset, bytes, JSON.stringify(name));
-    tensors.set(name, fromHost({ dtype, shape, data: typedArray(dtype, data) }));
+    tensors.set(name, fromHost(dtype, shape, typedArray(dtype, data)));
   }
   if (metadata.size > 0) tensors.attributes.set("__metadata__", new Map(metadata));
   return tensors;

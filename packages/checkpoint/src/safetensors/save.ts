@@ -4,7 +4,7 @@ import { type DType, dtypeInfo } from "@kindling/core";
 import { platform } from "#platform";
 import { SAFETENSORS_DTYPES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
-import { bytesOf, elements, type Tensor, toHost } from "../tensor.js";
+import { elements, hostBytes, type Tensor } from "../tensor.js";
 import { OrderedDict, type PythonValue } from "../values.js";
 import { concat } from "../zip/writer.js";
 
@@ -87,7 +87,7 @@ function ordered(tensors: NamedTensors): Named[] {
     if (name === "__metadata__")
       throw new CheckpointError("unsupported", "a tensor cannot be called __metadata__ in a safetensors file");
     formatName(name, tensor.dtype);
-    const data = toHost(tensor).then((host) => bytesOf(host.data));
+    const data = hostBytes(tensor);
     data.catch(() => undefined);
     return { name, tensor, bytes: elements(tensor.shape) * dtypeInfo(tensor.dtype).bytes, data };
   });

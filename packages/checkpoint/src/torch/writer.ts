@@ -1,10 +1,9 @@
 /** torch's zip container, written: the pickle, and a storage for each tensor. */
 
-import type { DType } from "@kindling/core";
-import { dtypeInfo } from "@kindling/core";
+import { type DType, dtypeInfo } from "@kindling/core";
 import { torchStorageName } from "../dtypes.js";
-import { GlobalName, PersistentId, pickle, type Reduction } from "../pickle/pickler.js";
-import { bytesOf, elements, isTensor, type Tensor, toHost } from "../tensor.js";
+import { GlobalName, OwnString, PersistentId, pickle, type Reduction } from "../pickle/pickler.js";
+import { elements, hostBytes, isTensor, type Tensor } from "../tensor.js";
 import { OrderedDict, TorchDtype, tuple } from "../values.js";
 import { type NewMember, zipArchive } from "../zip/writer.js";
 
@@ -20,10 +19,10 @@ const VERSION = "3\n";
  */
 export function torchArchive(value: unknown): AsyncGenerator<Uint8Array> {
   const tensors: Tensor[] = [];
-  const reduce = (object: object): Reduction | undefined => {
+  const reduce = (object: object, detached: boolean): Reduction | undefined => {
     if (!isTensor(object)) return undefined;
     tensors.push(object);
-    return reduceTensor(object, String(tensors.length - 1));
+    return reduceTensor(object, String(tensors.length - 1), object.requiresGrad && !detached);
   };
   const program = pickle(value, reduce, isTensor);
   const storages = tensors.map(snapshot);
@@ -39,14 +38,13 @@ export function torchArchive(value: unknown): AsyncGenerator<Uint8Array> {
 
 /** The bytes of a tensor as it is now. A failure is kept for whoever awaits it. */
 function snapshot(tensor: Tensor): Promise<Uint8Array> {
-  const bytes = toHost(tensor).then(({ data }) => bytesOf(data));
+  const bytes = hostBytes(tensor);
   bytes.catch(() => undefined);
   return bytes;
 }
 
 /** `_rebuild_tensor_v2` over a typed storage; `_rebuild_tensor_v3` for dtypes that torch has no typed storage for. */
-function reduceTensor(tensor: Tensor, key: string): Reduction {
-  const { dtype, shape, requiresGrad } = tensor;
+function reduceTensor({ dtype, shape }: Tensor, key: string, requiresGrad: boolean): Reduction {
   const storageClass = torchStorageName(dtype);
   const length = elements(shape);
   const view = [0, tuple(shape), tuple(contiguousStrides(shape)), requiresGrad, new OrderedDict()];
@@ -63,7 +61,7 @@ function reduceTensor(tensor: Tensor, key: string): Reduction {
 }
 
 const storageId = (storageClass: GlobalName, key: string, length: number): PersistentId =>
-  new PersistentId(tuple(["storage", storageClass as never, key, "cpu", length]));
+  new PersistentId(tuple<never>(["storage", storageClass, new OwnString(key), "cpu", length] as never[]));
 
 const torchDtype = (dtype: DType): TorchDtype => new TorchDtype(dtype);
 
