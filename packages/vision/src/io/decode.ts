@@ -13,7 +13,8 @@ export type ImageSource = string | URL | Uint8Array | ArrayBuffer | Blob;
 
 /**
  * `rgb`: three channels, transparency dropped (Pillow's `convert("RGB")`, but 16-bit levels are scaled to 8 bits);
- * `gray`: one channel, the luminance (`convert("L")`); `unchanged`: the channels of the file.
+ * `gray`: one channel, the luminance (`convert("L")`); `unchanged`: the channels of the file (browsers give grey files
+ * as RGB).
  */
 export type ImageMode = "rgb" | "gray" | "unchanged";
 

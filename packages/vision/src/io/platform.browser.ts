@@ -1,5 +1,8 @@
 /**
  * Image files in browsers: the browser decodes, off the main thread, and a canvas gives the pixels.
+ *
+ * A canvas keeps colours multiplied by their opacity, so colours of transparent pixels come back rounded, those of
+ * invisible pixels as black; and it does not say that a file was grey, which then counts as colour.
  */
 
 import { ImageError } from "./errors.js";
