@@ -101,8 +101,8 @@ export class Scheduler {
     if (users.some((u) => TEMPLATES.has(u.op.kind) || u.op.kind === "cat")) return true;
     const cost = this.cost(v);
     // Computing it again for every user against one write and reads. Vectors that are broadcast come cheap again.
-    const vector = v.numel <= VECTOR && cost < 6 && users.every((u) => this.growsOrVanishes(u, v.numel));
-    if (users.length > 1 && cost > 2.6 && !vector) return true;
+    if (v.numel <= VECTOR && cost < 10 && users.every((u) => this.growsOrVanishes(u, v.numel))) return false;
+    if (users.length > 1 && cost > 2.6) return true;
     return cost > 4 && users.some((u) => u.op.kind === "move" && this.spreads(u, v.numel));
   }
 
@@ -119,7 +119,7 @@ export class Scheduler {
     return !this.roots.has(u) && (u.op.kind === "move" || u.op.kind === "map") && users.length > 0 && users.every((w) => this.growsOrVanishes(w, numel));
   }
 
-  /** Rough cost of computing one element from what is in memory: 1 a load of full size, 4 a transcendental. */
+  /** Rough cost of computing one element from what is in memory: 1 a load, 0.2 an operation, 100 a transcendental. */
   private cost(v: Vertex): number {
     let known = this.costs.get(v);
     if (known !== undefined) return known;
@@ -127,12 +127,12 @@ export class Scheduler {
     const op = v.op;
     if (this.inMemory(v)) known = 1;
     else if (op.kind === "map") {
-      for (const e of postorder([op.expr])) if (e.args.length) known += COSTLY.has(e.op) ? 4 : 0.2;
+      for (const e of postorder([op.expr])) if (e.args.length) known += COSTLY.has(e.op) ? 100 : 0.2;
       for (const i of v.inputs) known += this.cost(i);
     } else if (op.kind === "gather") known = 1 + v.inputs.reduce((n, i) => n + this.cost(i), 0);
     else if (op.kind === "move") {
       const inner = this.cost(v.inputs[0]);
-      known = v.inputs[0].numel * 8 <= v.numel && inner < 5 ? 0.2 : inner;
+      known = v.inputs[0].numel * 8 <= v.numel && inner < 10 ? 0.2 : inner;
     }
     this.costs.set(v, known);
     return known;
