@@ -84,7 +84,7 @@ export class Engine {
 
   /** A tensor was made by user code, outside of modules and of other code of ours. */
   track(node: Node): void {
-    if (context.depth > 0) return;
+    if (context.depth > 0 || node.realized) return;
     this.outside.push(node);
     this.bound();
   }
