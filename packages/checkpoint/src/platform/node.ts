@@ -2,7 +2,7 @@
 
 import { constants } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { inflateRaw, crc32 as zlibCrc32 } from "node:zlib";
@@ -59,8 +59,10 @@ function uninitialised(length: number): Uint8Array<ArrayBuffer> {
 const reason = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
 
 async function writeAtomically(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+  // A link is followed: what it names is replaced, not the link.
+  const target = await realpath(path).catch(() => path);
+  const folder = dirname(target);
+  const temporary = join(folder, `.${basename(target)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
   let file: FileHandle;
   try {
     file = await open(temporary, "wx");
@@ -74,7 +76,7 @@ async function writeAtomically(path: string, chunks: AsyncIterable<Uint8Array>):
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await rename(temporary, target);
   } catch (cause) {
     await rm(temporary, { force: true });
     if (cause instanceof Error && "syscall" in cause)
