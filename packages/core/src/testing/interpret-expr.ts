@@ -45,7 +45,7 @@ export const roundHalfEven = (x: number): number => {
 };
 
 const saturate = (x: number, low: number, high: number): number =>
-  Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x)));
+  Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x))) + 0;
 
 function cast(from: Scalar, to: Scalar, x: number): number {
   if (from !== "f32") return wrap(to, x);

@@ -17,7 +17,8 @@ class HostBuffer implements DeviceBuffer {
 
 /** Every access of a kernel. */
 function accesses(kernel: Kernel): Access[] {
-  if (kernel.kind === "loop") return [...kernel.sources, ...kernel.stages.flatMap((s) => (s.kind === "store" ? [s.target] : []))];
+  if (kernel.kind === "loop")
+    return [...kernel.sources, ...kernel.stages.flatMap((s) => (s.kind === "store" ? [s.target] : []))];
   if (kernel.kind === "scan" || kernel.kind === "sort") return [kernel.source, kernel.target];
   return [kernel.a, kernel.b, ...kernel.epilogue.sources, kernel.epilogue.target];
 }
