@@ -1,6 +1,6 @@
 /** The DataLoader: order, determinism, prefetch, failure, and leaving early. */
 
-import { ArgumentError, type Tensor } from "@kindling/core";
+import { ArgumentError, fromHost, type Tensor } from "@kindling/core";
 import { DataError, DataLoader, type Dataset, type SampleContext } from "@kindling/data";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -131,6 +131,24 @@ describe("DataLoader", () => {
     const ready: Dataset<number> = { length: 8, get: (index) => index };
     for await (const _ of new DataLoader(ready));
     expect(turned).toBe(true);
+  });
+
+  it("lets go of the samples and batches that it gave", async () => {
+    const collect = async () => {
+      for (let round = 0; round < 3; round++) {
+        globalThis.gc!();
+        await pause(5);
+      }
+      return process.memoryUsage().arrayBuffers;
+    };
+    const dataset: Dataset<Tensor> = {
+      length: 200,
+      get: () => fromHost(new Float32Array(25_000), [25_000], "float32"),
+    };
+    const before = await collect();
+    for await (const batch of new DataLoader(dataset, { batchSize: 10, numWorkers: 2 }))
+      expect(batch.shape[0]).toBe(10);
+    expect((await collect()) - before).toBeLessThan(2e6);
   });
 
   it("names the item that fails, at its batch, and stops", async () => {
