@@ -38,7 +38,12 @@ export class Arena {
       return reshape(slice(flat, [starts[i]], [sizes[i]], [1]), shapes[i]);
     };
     this.value = noGrad(() => {
-      const flat = new Tensor(cat(params.map((p) => reshape(p.detach().node, [-1])), 0)).asState();
+      const flat = new Tensor(
+        cat(
+          params.map((p) => reshape(p.detach().node, [-1])),
+          0,
+        ),
+      ).asState();
       params.forEach((p, i) => {
         p.becomeViewOf(flat, (n) => this.part(n, i));
       });
@@ -52,7 +57,10 @@ export class Arena {
     const grads = this.params.map((p) => p.grad);
     if (grads.some((g) => !g)) return null;
     return noGrad(() => {
-      const flat = cat(grads.map((g) => reshape(g!.node, [-1])), 0);
+      const flat = cat(
+        grads.map((g) => reshape(g!.node, [-1])),
+        0,
+      );
       engine.assign(this.gradients.asCell(), flat);
       this.params.forEach((p, i) => {
         p.bindGrad(this.part(flat, i));

@@ -26,14 +26,21 @@ const finish = (t: Tensor, { requiresGrad = false }: TensorOptions): Tensor => (
 export function fromHost(data: TypedArray, shape: readonly number[], dtype: DType = dtypeOfArray(data)): Tensor {
   checkShape("fromHost", shape);
   const info = dtypeInfo(dtype);
-  if (!(data instanceof info.array)) throw new DTypeError(`fromHost: ${dtype} is held by ${(info.array as { name?: string }).name}, got ${data.constructor.name}`);
-  if (data.length !== numelOf(shape) * info.entries) throw new ShapeError(`fromHost: ${data.length} entries do not fill shape [${shape}] of ${dtype}`);
+  if (!(data instanceof info.array))
+    throw new DTypeError(
+      `fromHost: ${dtype} is held by ${(info.array as { name?: string }).name}, got ${data.constructor.name}`,
+    );
+  if (data.length !== numelOf(shape) * info.entries)
+    throw new ShapeError(`fromHost: ${data.length} entries do not fill shape [${shape}] of ${dtype}`);
   return Tensor.made(hostLeaf(data, [...shape], dtype));
 }
 
 /** A tensor of the numbers in `data`: a number, nested lists, a typed array (with `shape`), or another tensor's value.
  *  Numbers become float32, booleans bool, bigints int64, unless `dtype` says otherwise. */
-export function tensor(data: NestedArray | TypedArray | Tensor, options: TensorOptions & { shape?: readonly number[] } = {}): Tensor {
+export function tensor(
+  data: NestedArray | TypedArray | Tensor,
+  options: TensorOptions & { shape?: readonly number[] } = {},
+): Tensor {
   if (data instanceof Tensor) {
     const copy = data.detach();
     return finish(options.dtype ? copy.to(options.dtype) : copy.clone(), options);
@@ -46,12 +53,14 @@ export function tensor(data: NestedArray | TypedArray | Tensor, options: TensorO
   }
   const { shape, values } = flattenNested(data);
   const first = values[0];
-  const dtype = options.dtype ?? (typeof first === "boolean" ? "bool" : typeof first === "bigint" ? "int64" : "float32");
+  const dtype =
+    options.dtype ?? (typeof first === "boolean" ? "bool" : typeof first === "bigint" ? "int64" : "float32");
   const array =
     dtype === "int64" && typeof first === "bigint"
       ? BigInt64Array.from(values as bigint[])
       : convertHost(Float64Array.from(values, Number), "float64", dtype);
-  if (options.shape && numelOf(options.shape) !== numelOf(shape)) throw new ShapeError(`tensor: ${values.length} elements do not fill shape [${options.shape}]`);
+  if (options.shape && numelOf(options.shape) !== numelOf(shape))
+    throw new ShapeError(`tensor: ${values.length} elements do not fill shape [${options.shape}]`);
   return finish(fromHost(array, options.shape ?? shape, dtype), options);
 }
 
@@ -63,7 +72,12 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
     const array = new Float64Array(numelOf(shape)).fill(value);
     return finish(fromHost(convertHost(array, "float64", dtype), shape, dtype), options);
   }
-  const scalar = dtype === "int32" ? uniform(value, "int32") : dtype === "float32" ? uniform(value, "float32") : constant(value, dtype);
+  const scalar =
+    dtype === "int32"
+      ? uniform(value, "int32")
+      : dtype === "float32"
+        ? uniform(value, "float32")
+        : constant(value, dtype);
   return finish(Tensor.made(fill([...shape], value === 0 || value === 1 ? constant(value, dtype) : scalar)), options);
 }
 
@@ -71,13 +85,16 @@ export const zeros = (shape: readonly number[], options: TensorOptions = {}): Te
 export const ones = (shape: readonly number[], options: TensorOptions = {}): Tensor => full(shape, 1, options);
 /** As zeros: nothing here has undefined contents. */
 export const empty = zeros;
-export const zerosLike = (t: Tensor, options: TensorOptions = {}): Tensor => zeros(t.shape, { dtype: t.dtype, ...options });
-export const onesLike = (t: Tensor, options: TensorOptions = {}): Tensor => ones(t.shape, { dtype: t.dtype, ...options });
+export const zerosLike = (t: Tensor, options: TensorOptions = {}): Tensor =>
+  zeros(t.shape, { dtype: t.dtype, ...options });
+export const onesLike = (t: Tensor, options: TensorOptions = {}): Tensor =>
+  ones(t.shape, { dtype: t.dtype, ...options });
 
 /** start, start + step, … below end. int32 where all are integers, unless `dtype` says otherwise. */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end];
-  if (!(step !== 0) || !Number.isFinite(from) || !Number.isFinite(to)) throw new ArgumentError(`arange: from ${from} to ${to} in steps of ${step} is no range`);
+  if (!(step !== 0) || !Number.isFinite(from) || !Number.isFinite(to))
+    throw new ArgumentError(`arange: from ${from} to ${to} in steps of ${step} is no range`);
   const n = Math.max(0, Math.ceil((to - from) / step));
   const whole = [from, to, step].every(Number.isInteger);
   const values = Float64Array.from({ length: n }, (_, i) => from + i * step);
@@ -113,19 +130,25 @@ export function randn(shape: readonly number[], options: TensorOptions = {}): Te
 }
 
 function floatDType(op: string, { dtype = "float32" }: TensorOptions): ComputeDType {
-  if (dtype !== "float32" && dtype !== "float16") throw new DTypeError(`${op}: random numbers are float32 or float16, not ${dtype}`);
+  if (dtype !== "float32" && dtype !== "float16")
+    throw new DTypeError(`${op}: random numbers are float32 or float16, not ${dtype}`);
   return dtype;
 }
 
 /** Random integers in [low, high). */
 export function randint(low: number, high: number, shape: readonly number[], options: TensorOptions = {}): Tensor {
   checkShape("randint", shape);
-  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low) throw new ArgumentError(`randint: there is no integer from ${low} up to ${high}`);
+  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low)
+    throw new ArgumentError(`randint: there is no integer from ${low} up to ${high}`);
   const u = randNode(shape);
   const scaled = elementwise("mul", u, uniform(high - low, "float32"));
   const top = S.sub(S.arg(1, "i32"), S.c(1, "i32"));
-  const whole = map("randint", S.min(S.cast(S.arg(0, "f32"), "i32"), top), [scaled, fill(shape, uniform(high - low, "int32"))], "int32");
+  const whole = map(
+    "randint",
+    S.min(S.cast(S.arg(0, "f32"), "i32"), top),
+    [scaled, fill(shape, uniform(high - low, "int32"))],
+    "int32",
+  );
   const shifted = elementwise("add", whole, uniform(low, "int32"));
   return finish(Tensor.made(convert(shifted, (options.dtype ?? "int32") as ComputeDType)), options);
 }
-

@@ -5,9 +5,9 @@
 
 import { inputGradientBoundary } from "./autograd/boundary.js";
 import { context } from "./context.js";
+import { createCpuDevice } from "./cpu/index.js";
 import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
 import { isComputeDType } from "./dtype.js";
-import { createCpuDevice } from "./cpu/index.js";
 import { DeviceError } from "./errors.js";
 import { Node } from "./node.js";
 import { DEFAULT_SCHEDULE, makePlan, type ScheduleOptions } from "./schedule/plan.js";
@@ -42,7 +42,14 @@ export interface Stats {
   bytesMoved: number;
 }
 
-const noStats = (): Stats => ({ dispatches: 0, byOp: {}, submits: 0, kernelsCompiled: 0, plansBuilt: 0, bytesMoved: 0 });
+const noStats = (): Stats => ({
+  dispatches: 0,
+  byOp: {},
+  submits: 0,
+  kernelsCompiled: 0,
+  plansBuilt: 0,
+  bytesMoved: 0,
+});
 
 export class Engine {
   device: Device | null = null;
@@ -247,7 +254,9 @@ export class Engine {
   /** The buffer of a storage, filled from the host if it is not there yet. */
   private onDevice(device: Device, storage: Storage): DeviceBuffer {
     if (storage.device && storage.device !== device)
-      throw new DeviceError(`a tensor of dtype ${storage.dtype} is in memory of device ${storage.device.name}, but ${device.name} computes now; read it with data() before changing devices`);
+      throw new DeviceError(
+        `a tensor of dtype ${storage.dtype} is in memory of device ${storage.device.name}, but ${device.name} computes now; read it with data() before changing devices`,
+      );
     storage.lastUse = this.flushes;
     if (!storage.buffer) {
       const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(storage.dtype as "float32")));

@@ -1,7 +1,7 @@
 /** Functions of several tensors, as torch's functions of the same names. */
 
-import { seedOf } from "./autograd/run.js";
 import { backpropagate } from "./autograd/backward.js";
+import { seedOf } from "./autograd/run.js";
 import { isFloat } from "./dtype.js";
 import { engine } from "./engine.js";
 import { ArgumentError, AutogradError, ShapeError } from "./errors.js";
@@ -17,18 +17,35 @@ import { scoped } from "./scope.js";
 import { type Operand, Tensor } from "./tensor.js";
 
 /** Tensors one after the other along `dim`. */
-export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => Tensor.made(catNodes(tensors.map((t) => t.node), dim));
+export const cat = (tensors: readonly Tensor[], dim = 0): Tensor =>
+  Tensor.made(
+    catNodes(
+      tensors.map((t) => t.node),
+      dim,
+    ),
+  );
 
 /** Tensors of one shape along a new dimension. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  return scoped(() => cat(tensors.map((t) => t.unsqueeze(dim)), dim));
+  return scoped(() =>
+    cat(
+      tensors.map((t) => t.unsqueeze(dim)),
+      dim,
+    ),
+  );
 }
 
 /** a where `condition` is true, b elsewhere. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  const integers = [a, b].every((x) => (x instanceof Tensor ? !isFloat(x.dtype) : typeof x !== "number" || Number.isInteger(x)));
+  const integers = [a, b].every((x) =>
+    x instanceof Tensor ? !isFloat(x.dtype) : typeof x !== "number" || Number.isInteger(x),
+  );
   const node = (x: Operand): Node =>
-    x instanceof Tensor ? x.node : typeof x === "boolean" ? constant(Number(x), "bool") : uniform(x, integers ? "int32" : "float32");
+    x instanceof Tensor
+      ? x.node
+      : typeof x === "boolean"
+        ? constant(Number(x), "bool")
+        : uniform(x, integers ? "int32" : "float32");
   return Tensor.made(apply("where", PARAMETRIC.where(), condition.node, node(a), node(b)));
 }
 
@@ -39,7 +56,8 @@ export function meshgrid(...tensors: Tensor[]): Tensor[] {
 }
 
 /** Convolution without bias; padding is [top, left, bottom, right]. See `ops/contract.ts`. */
-export const conv2d = (x: Tensor, w: Tensor, options: C.ConvOptions = {}): Tensor => Tensor.made(C.conv2d(x.node, w.node, options));
+export const conv2d = (x: Tensor, w: Tensor, options: C.ConvOptions = {}): Tensor =>
+  Tensor.made(C.conv2d(x.node, w.node, options));
 
 export const convTranspose2d = (x: Tensor, w: Tensor, options: C.ConvTransposeOptions = {}): Tensor =>
   Tensor.made(C.convTranspose2d(x.node, w.node, options));
@@ -48,14 +66,23 @@ export const convTranspose2d = (x: Tensor, w: Tensor, options: C.ConvTransposeOp
  * Overlap-add over the last two dimensions: `x` [..., oh, ow, kh, kw] holds windows of a [..., h, w] plane, taken `stride`
  * apart with `dilation`; windows that overlap are summed. The adjoint of unfolding dimensions -2 and -1.
  */
-export function overlapAdd2d(x: Tensor, size: readonly [number, number], stride: readonly [number, number], dilation: readonly [number, number] = [1, 1]): Tensor {
+export function overlapAdd2d(
+  x: Tensor,
+  size: readonly [number, number],
+  stride: readonly [number, number],
+  dilation: readonly [number, number] = [1, 1],
+): Tensor {
   const r = x.ndim - 4;
   if (r < 0) throw new ShapeError(`overlapAdd2d: expected [..., oh, ow, kh, kw], got shape [${x.shape}]`);
   return Tensor.made(overlapAdd(x.node, [r, r + 1], size, stride, dilation));
 }
 
 /** A tensor with `output`'s value whose gradients are what `vjp` builds for `inputs`; they flow nowhere else. */
-export function customVjp(output: Tensor, inputs: readonly Tensor[], vjp: (gradient: Tensor) => readonly (Tensor | null)[]): Tensor {
+export function customVjp(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  vjp: (gradient: Tensor) => readonly (Tensor | null)[],
+): Tensor {
   return Tensor.made(
     customNode(
       output.node,
@@ -70,21 +97,26 @@ export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
   return scoped(() => {
     const [left, right] = equation.replace(/\s/g, "").split("->");
     const terms = left.split(",");
-    if (terms.length !== tensors.length) throw new ArgumentError(`einsum: "${equation}" names ${terms.length} operands, got ${tensors.length}`);
+    if (terms.length !== tensors.length)
+      throw new ArgumentError(`einsum: "${equation}" names ${terms.length} operands, got ${tensors.length}`);
     const letters = [...new Set(terms.join(""))].sort();
     const output = right ?? letters.filter((l) => terms.join("").split(l).length === 2).join("");
     const sizes = new Map<string, number>();
     terms.forEach((term, i) => {
       if (term.length !== tensors[i].ndim || new Set(term).size !== term.length)
-        throw new ShapeError(`einsum: "${term}" does not name the dimensions of shape [${tensors[i].shape}], each once`);
+        throw new ShapeError(
+          `einsum: "${term}" does not name the dimensions of shape [${tensors[i].shape}], each once`,
+        );
       [...term].forEach((l, d) => {
         const n = tensors[i].shape[d];
         const known = sizes.get(l) ?? n;
-        if (known !== n) throw new ShapeError(`einsum: "${l}" is ${known} in one operand and ${n} in [${tensors[i].shape}]`);
+        if (known !== n)
+          throw new ShapeError(`einsum: "${l}" is ${known} in one operand and ${n} in [${tensors[i].shape}]`);
         sizes.set(l, n);
       });
     });
-    for (const l of output) if (!sizes.has(l)) throw new ArgumentError(`einsum: "${l}" of the output is in no operand of "${equation}"`);
+    for (const l of output)
+      if (!sizes.has(l)) throw new ArgumentError(`einsum: "${l}" of the output is in no operand of "${equation}"`);
     let [result] = tensors;
     let [names] = terms;
     for (let i = 1; i < tensors.length; i++) {
@@ -110,10 +142,19 @@ function contractPair(a: Tensor, an: string, b: Tensor, bn: string, later: Reado
   const inner = [...xn].filter((l) => yn.includes(l) && !later.has(l));
   const rows = [...xn].filter((l) => !yn.includes(l));
   const columns = [...yn].filter((l) => !xn.includes(l));
-  const size = (names: string[], t: Tensor, of: string): number => names.reduce((n, l) => n * t.shape[of.indexOf(l)], 1);
-  const left = x.permute([...batch, ...rows, ...inner].map((l) => xn.indexOf(l))).reshape([size(batch, x, xn), size(rows, x, xn), size(inner, x, xn)]);
-  const rightSide = y.permute([...batch, ...inner, ...columns].map((l) => yn.indexOf(l))).reshape([size(batch, y, yn), size(inner, y, yn), size(columns, y, yn)]);
-  const shape = [...batch.map((l) => x.shape[xn.indexOf(l)]), ...rows.map((l) => x.shape[xn.indexOf(l)]), ...columns.map((l) => y.shape[yn.indexOf(l)])];
+  const size = (names: string[], t: Tensor, of: string): number =>
+    names.reduce((n, l) => n * t.shape[of.indexOf(l)], 1);
+  const left = x
+    .permute([...batch, ...rows, ...inner].map((l) => xn.indexOf(l)))
+    .reshape([size(batch, x, xn), size(rows, x, xn), size(inner, x, xn)]);
+  const rightSide = y
+    .permute([...batch, ...inner, ...columns].map((l) => yn.indexOf(l)))
+    .reshape([size(batch, y, yn), size(inner, y, yn), size(columns, y, yn)]);
+  const shape = [
+    ...batch.map((l) => x.shape[xn.indexOf(l)]),
+    ...rows.map((l) => x.shape[xn.indexOf(l)]),
+    ...columns.map((l) => y.shape[yn.indexOf(l)]),
+  ];
   return [left.matmul(rightSide).reshape(shape), [...batch, ...rows, ...columns].join("")];
 }
 
@@ -127,23 +168,41 @@ export interface GradOptions {
 
 /** Gradients of Σ outputs with respect to `inputs`, without touching any `.grad`. As torch.autograd.grad. */
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor, options?: GradOptions): Tensor;
-export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tensor[], options?: GradOptions & { allowUnused?: false }): Tensor[];
-export function grad(outputs: Tensor | readonly Tensor[], inputs: readonly Tensor[], options: GradOptions & { allowUnused: true }): (Tensor | null)[];
-export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): Tensor | null | (Tensor | null)[] {
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  options?: GradOptions & { allowUnused?: false },
+): Tensor[];
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: readonly Tensor[],
+  options: GradOptions & { allowUnused: true },
+): (Tensor | null)[];
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): Tensor | null | (Tensor | null)[] {
   const roots = (outputs instanceof Tensor ? [outputs] : [...outputs]).map((t) => t.node);
   const wanted = (inputs instanceof Tensor ? [inputs] : [...inputs]).map((t) => t.node);
-  for (const n of wanted) if (!n.requiresGrad) throw new AutogradError(`grad(): an input of shape [${n.shape}] does not require a gradient`);
+  for (const n of wanted)
+    if (!n.requiresGrad) throw new AutogradError(`grad(): an input of shape [${n.shape}] does not require a gradient`);
   const seeds = roots.map((r, i) => seedOf("grad()", r, options.gradOutputs?.[i]?.node));
   const keep = options.retainGraph ?? options.createGraph ?? false;
   if (!keep) engine.beginBackward();
-  const { gradients, visited } = backpropagate(roots, seeds, { createGraph: options.createGraph ?? false, wanted: new Set(wanted) });
+  const { gradients, visited } = backpropagate(roots, seeds, {
+    createGraph: options.createGraph ?? false,
+    wanted: new Set(wanted),
+  });
   if (!keep) engine.consume(visited);
   const results = wanted.map((n) => {
     const g = gradients.get(n);
     if (g) return Tensor.made(g);
-    if (!options.allowUnused) throw new AutogradError(`grad(): the outputs do not depend on an input of shape [${n.shape}]; pass { allowUnused: true } to get null for it`);
+    if (!options.allowUnused)
+      throw new AutogradError(
+        `grad(): the outputs do not depend on an input of shape [${n.shape}]; pass { allowUnused: true } to get null for it`,
+      );
     return null;
   });
   return inputs instanceof Tensor ? results[0] : results;
 }
-

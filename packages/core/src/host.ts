@@ -2,38 +2,10 @@
 
 import { type DType, dtypeInfo, type TypedArray } from "./dtype.js";
 import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
+import { float16ToNumber, numberToFloat16 } from "./float16.js";
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
-
-/** Decodes IEEE binary16. */
-export function fromHalf(h: number): number {
-  const sign = h & 0x8000 ? -1 : 1;
-  const exponent = (h >> 10) & 31;
-  const fraction = h & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** Rounds to IEEE binary16, half to even. */
-export function toHalf(x: number): number {
-  f32[0] = x;
-  const bits = u32[0];
-  const sign = (bits >>> 16) & 0x8000;
-  const abs = bits & 0x7fffffff;
-  if (abs > 0x7f800000) return sign | 0x7e00;
-  if (abs >= 0x47800000) return sign | 0x7c00;
-  const v = Math.abs(f32[0]);
-  if (v < 2 ** -14) return sign | roundEven(v * 2 ** 24);
-  const exponent = (abs >>> 23) - 127;
-  const mantissa = roundEven((v / 2 ** exponent - 1) * 1024);
-  return sign | (((exponent + 15) << 10) + mantissa);
-}
-
-function roundEven(x: number): number {
-  const r = Math.round(x);
-  return Math.abs(x % 1) === 0.5 && r % 2 !== 0 ? r - 1 : r;
-}
 
 const fromBfloat = (b: number): number => {
   u32[0] = b << 16;
@@ -55,13 +27,15 @@ function fromFloat8(b: number, exponentBits: number, fractionBits: number, bias:
   if (finite ? exponent === top && fraction === (1 << fractionBits) - 1 : exponent === top)
     return finite || fraction ? Number.NaN : sign * Infinity;
   const scale = 2 ** -fractionBits;
-  return exponent === 0 ? sign * fraction * scale * 2 ** (1 - bias) : sign * (1 + fraction * scale) * 2 ** (exponent - bias);
+  return exponent === 0
+    ? sign * fraction * scale * 2 ** (1 - bias)
+    : sign * (1 + fraction * scale) * 2 ** (exponent - bias);
 }
 
 type Decode = (x: number | bigint) => number;
 
 const DECODE: Partial<Record<DType, Decode>> = {
-  float16: (x) => fromHalf(Number(x)),
+  float16: (x) => float16ToNumber(Number(x)),
   bfloat16: (x) => fromBfloat(Number(x)),
   float8_e4m3fn: (x) => fromFloat8(Number(x), 4, 3, 7, true),
   float8_e5m2: (x) => fromFloat8(Number(x), 5, 2, 15, false),
@@ -84,7 +58,7 @@ export function convertHost(data: TypedArray, from: DType, to: DType): TypedArra
     const v = read(data[i]);
     if (out instanceof BigInt64Array || out instanceof BigUint64Array) out[i] = BigInt(Math.trunc(v) || 0);
     else if (to === "bool") out[i] = v !== 0 ? 1 : 0;
-    else if (to === "float16") out[i] = toHalf(v);
+    else if (to === "float16") out[i] = numberToFloat16(v);
     else if (to === "bfloat16") out[i] = toBfloat(v);
     else if (to.startsWith("float8")) throw new DTypeError(`to: ${to} is only read, not written`);
     else out[i] = target.kind === "int" ? Math.trunc(v) : v;
@@ -102,12 +76,17 @@ export function flattenNested(data: NestedArray): { shape: number[]; values: (nu
   const values: (number | boolean | bigint)[] = [];
   const visit = (d: NestedArray, depth: number): void => {
     if (!Array.isArray(d)) {
-      if (depth !== shape.length) throw new ShapeError(`tensor: the nested list is ragged: a scalar where a list of ${shape[depth]} was expected`);
+      if (depth !== shape.length)
+        throw new ShapeError(
+          `tensor: the nested list is ragged: a scalar where a list of ${shape[depth]} was expected`,
+        );
       values.push(d as number);
       return;
     }
     if (d.length !== shape[depth])
-      throw new ShapeError(`tensor: the nested list is ragged: lengths ${shape[depth] ?? "none"} and ${d.length} at depth ${depth}`);
+      throw new ShapeError(
+        `tensor: the nested list is ragged: lengths ${shape[depth] ?? "none"} and ${d.length} at depth ${depth}`,
+      );
     for (const x of d) visit(x as NestedArray, depth + 1);
   };
   visit(data, 0);
@@ -130,14 +109,18 @@ const ARRAY_DTYPES: [unknown, DType][] = [
 /** The dtype that holds what a typed array holds. */
 export function dtypeOfArray(data: TypedArray): DType {
   const found = ARRAY_DTYPES.find(([type]) => data instanceof (type as new () => object));
-  if (!found) throw new ArgumentError(`tensor: expected numbers, nested lists or a typed array, got ${Object.prototype.toString.call(data)}`);
+  if (!found)
+    throw new ArgumentError(
+      `tensor: expected numbers, nested lists or a typed array, got ${Object.prototype.toString.call(data)}`,
+    );
   return found[1];
 }
 
 /** Nested lists of the elements; bool gives booleans, 64-bit integers bigints. */
 export function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
   const read = DECODE[dtype];
-  const value = (i: number): number | boolean | bigint => (dtype === "bool" ? data[i] !== 0 : read ? read(data[i]) : data[i]);
+  const value = (i: number): number | boolean | bigint =>
+    dtype === "bool" ? data[i] !== 0 : read ? read(data[i]) : data[i];
   const build = (depth: number, start: number): NestedArray => {
     if (depth === shape.length) return value(start);
     const stride = shape.slice(depth + 1).reduce((a, b) => a * b, 1);

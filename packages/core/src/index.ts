@@ -1,16 +1,17 @@
 /** The public face of @kindling/core. */
 
-export type { BackwardOptions } from "./autograd/run.js";
 export { Arena, flattenParameters } from "./arena.js";
+export type { BackwardOptions } from "./autograd/run.js";
 export { isGradEnabled, noGrad } from "./context.js";
-export * from "./create.js";
 export { createCpuDevice } from "./cpu/index.js";
+export * from "./create.js";
 export type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "./device.js";
 export * from "./dtype.js";
 export type { Stats } from "./engine.js";
 export * from "./errors.js";
+export { float16ToNumber, numberToFloat16 } from "./float16.js";
 export * from "./functions.js";
-export { convertHost, fromHalf, type NestedArray, toHalf } from "./host.js";
+export { convertHost, type NestedArray } from "./host.js";
 export type { Kernel, Plan } from "./kernel.js";
 export { manualSeed, nextDraw } from "./ops/random.js";
 export * from "./scope.js";

@@ -112,7 +112,11 @@ export class Node {
 
   /** Whether the memory that held the value was given to a newer one, and it cannot be computed again. */
   get overwritten(): boolean {
-    return this.storage !== null && this.storage.version !== this.version && (this.op.kind === "leaf" || this.inputs.length === 0);
+    return (
+      this.storage !== null &&
+      this.storage.version !== this.version &&
+      (this.op.kind === "leaf" || this.inputs.length === 0)
+    );
   }
 }
 

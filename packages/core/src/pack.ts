@@ -11,7 +11,9 @@ const ALIGNMENT = 256;
 export function packSlots(slots: readonly Slot[]): { offsets: number[]; bytes: number } {
   const size = (s: Slot): number => Math.ceil(s.bytes / ALIGNMENT) * ALIGNMENT;
   const offsets = new Array<number>(slots.length).fill(0);
-  const order = slots.map((_, i) => i).sort((a, b) => slots[b].bytes - slots[a].bytes || slots[a].first - slots[b].first);
+  const order = slots
+    .map((_, i) => i)
+    .sort((a, b) => slots[b].bytes - slots[a].bytes || slots[a].first - slots[b].first);
   /** Placed so far, by offset. */
   const placed: number[] = [];
   let bytes = 0;

@@ -13,7 +13,12 @@ function number(v: number, float: boolean): string {
   return a !== 0 && (a < 1e-4 || a >= 1e6) ? v.toExponential(4) : v.toFixed(4);
 }
 
-export function formatTensor(shape: readonly number[], dtype: DType, device: string, data: TypedArray | undefined): string {
+export function formatTensor(
+  shape: readonly number[],
+  dtype: DType,
+  device: string,
+  data: TypedArray | undefined,
+): string {
   const facts = `shape=[${shape.join(", ")}], dtype=${dtype}, device=${device}`;
   if (!data || dtypeInfo(dtype).kind === "complex") return `Tensor(${facts})`;
   const float = dtypeInfo(dtype).kind === "float";

@@ -58,7 +58,9 @@ export interface Memory {
 
 export function memory(): Memory {
   const m = engine.device?.memory();
-  return m ? { bytes: m.bytes, reserved: m.reserved, tensors: m.buffers, peak: m.peak } : { bytes: 0, reserved: 0, tensors: 0, peak: 0 };
+  return m
+    ? { bytes: m.bytes, reserved: m.reserved, tensors: m.buffers, peak: m.peak }
+    : { bytes: 0, reserved: 0, tensors: 0, peak: 0 };
 }
 
 export const resetPeak = (): void => engine.device?.resetPeak();

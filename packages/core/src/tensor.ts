@@ -102,7 +102,10 @@ export class Tensor implements GradSink {
 
   set requiresGrad(on: boolean) {
     if (on === this.requiresGrad) return;
-    if (!on && !this.isLeaf) throw new AutogradError("requiresGrad can be switched off on leaves only; use detach() to get a tensor without history");
+    if (!on && !this.isLeaf)
+      throw new AutogradError(
+        "requiresGrad can be switched off on leaves only; use detach() to get a tensor without history",
+      );
     if (on && !isFloat(this.dtype))
       throw new AutogradError(`only floating-point tensors can require a gradient; this one has dtype ${this.dtype}`);
     this.#wantsGrad = on;
@@ -237,7 +240,10 @@ export class Tensor implements GradSink {
 
   /** The only element, as a number (bool as 0 or 1; 64-bit integers must be safe integers). */
   async item(): Promise<number> {
-    if (this.numel !== 1) throw new ShapeError(`item(): a tensor of shape [${this.shape}] has ${this.numel} elements, expected one; use data() or toArray()`);
+    if (this.numel !== 1)
+      throw new ShapeError(
+        `item(): a tensor of shape [${this.shape}] has ${this.numel} elements, expected one; use data() or toArray()`,
+      );
     return Number(convertHost(await this.data(), this.dtype, "float64")[0]);
   }
 
@@ -266,7 +272,9 @@ export class Tensor implements GradSink {
   private copyHost(source: Tensor): this {
     const data = source.hostData();
     if (!data || source.numel !== this.numel)
-      throw new DTypeError(`copy_: a ${this.dtype} tensor of shape [${this.shape}] takes a tensor on the host of the same size, got ${source.dtype} [${source.shape}]`);
+      throw new DTypeError(
+        `copy_: a ${this.dtype} tensor of shape [${this.shape}] takes a tensor on the host of the same size, got ${source.dtype} [${source.shape}]`,
+      );
     this.#node = hostLeaf(convertHost(data, source.dtype, this.dtype).slice(), this.shape, this.dtype);
     return this;
   }
@@ -375,7 +383,9 @@ export class Tensor implements GradSink {
     const onHost = this.hostData();
     if (isComputeDType(this.dtype) && isComputeDType(dtype)) return this.derived(convert(this.node, dtype));
     if (!onHost)
-      throw new DTypeError(`to("${dtype}"): ${dtype} is kept on the host only; read the tensor first (await t.data()), then convert`);
+      throw new DTypeError(
+        `to("${dtype}"): ${dtype} is kept on the host only; read the tensor first (await t.data()), then convert`,
+      );
     return this.derived(hostLeaf(convertHost(onHost, this.dtype, dtype), this.shape, dtype));
   }
 
@@ -396,7 +406,9 @@ export class Tensor implements GradSink {
     if (x instanceof Tensor) return x.node;
     if (typeof x === "boolean") return constant(Number(x), "bool");
     if (typeof x !== "number") throw new ArgumentError(`expected a tensor or a number, got ${String(x)}`);
-    return Number.isInteger(x) && Math.abs(x) < 2 ** 31 && !isFloat(this.dtype) ? uniform(x, "int32") : uniform(x, "float32");
+    return Number.isInteger(x) && Math.abs(x) < 2 ** 31 && !isFloat(this.dtype)
+      ? uniform(x, "int32")
+      : uniform(x, "float32");
   }
 
   private binary(name: ElementwiseName, other: Operand): Tensor {
@@ -410,7 +422,9 @@ export class Tensor implements GradSink {
   // Arithmetic, broadcasting.
 
   add(other: Operand, alpha = 1): Tensor {
-    return alpha === 1 ? this.binary("add", other) : this.derived(elementwise("add", this.node, elementwise("mul", this.operand(other), uniform(alpha, "float32"))));
+    return alpha === 1
+      ? this.binary("add", other)
+      : this.derived(elementwise("add", this.node, elementwise("mul", this.operand(other), uniform(alpha, "float32"))));
   }
   sub(other: Operand): Tensor {
     return this.binary("sub", other);
@@ -424,7 +438,9 @@ export class Tensor implements GradSink {
   pow(other: Operand): Tensor {
     if (other === 2) return this.unary("square");
     if (other === 0.5) return this.unary("sqrt");
-    return typeof other === "number" ? this.derived(apply(`pow(${other})`, PARAMETRIC.powScalar(other), this.node)) : this.binary("pow", other);
+    return typeof other === "number"
+      ? this.derived(apply(`pow(${other})`, PARAMETRIC.powScalar(other), this.node))
+      : this.binary("pow", other);
   }
   maximum(other: Operand): Tensor {
     return this.binary("maximum", other);
@@ -592,7 +608,10 @@ export class Tensor implements GradSink {
     return this.derived(this.clampNode(min, max));
   }
   private clampNode(min = -Infinity, max = Infinity): Node {
-    const x = isFloat(this.dtype) || (Number.isInteger(min) && Number.isInteger(max)) ? this.node : convert(this.node, "float32");
+    const x =
+      isFloat(this.dtype) || (Number.isInteger(min) && Number.isInteger(max))
+        ? this.node
+        : convert(this.node, "float32");
     return apply(`clamp(${min},${max})`, PARAMETRIC.clamp(min, max), x);
   }
 
@@ -663,7 +682,15 @@ export class Tensor implements GradSink {
     const axis = M.dimOf(op, dim, this.ndim);
     const at = R.keep(R.argExtreme(this.node, op, axis), [axis], this.shape);
     const values = I.gather(this.node, axis, at);
-    const end = (n: Node): Tensor => this.derived(options.keepdim ? n : M.reshape(n, this.shape.filter((_, i) => i !== axis)));
+    const end = (n: Node): Tensor =>
+      this.derived(
+        options.keepdim
+          ? n
+          : M.reshape(
+              n,
+              this.shape.filter((_, i) => i !== axis),
+            ),
+      );
     return { values: end(values), indices: end(at) };
   }
   softmax(dim: number): Tensor {
@@ -683,7 +710,8 @@ export class Tensor implements GradSink {
   }
   /** Product of two matrices. */
   mm(other: Tensor): Tensor {
-    if (this.ndim !== 2 || other.ndim !== 2) throw new ShapeError(`mm: expected two matrices, got shapes [${this.shape}] and [${other.shape}]`);
+    if (this.ndim !== 2 || other.ndim !== 2)
+      throw new ShapeError(`mm: expected two matrices, got shapes [${this.shape}] and [${other.shape}]`);
     return this.matmul(other);
   }
   /** Product of two batches of matrices. */
@@ -705,7 +733,13 @@ export class Tensor implements GradSink {
     if (this.ndim === 0) return this.reshape([1]);
     const [a, b] = [M.dimOf("flatten", start, this.ndim), M.dimOf("flatten", end, this.ndim)];
     if (a > b) throw new ArgumentError(`flatten: start ${start} comes after end ${end}`);
-    return this.viewed((n) => M.reshape(n, [...n.shape.slice(0, a), n.shape.slice(a, b + 1).reduce((p, q) => p * q, 1), ...n.shape.slice(b + 1)]));
+    return this.viewed((n) =>
+      M.reshape(n, [
+        ...n.shape.slice(0, a),
+        n.shape.slice(a, b + 1).reduce((p, q) => p * q, 1),
+        ...n.shape.slice(b + 1),
+      ]),
+    );
   }
   unflatten(dim: number, sizes: readonly number[]): Tensor {
     const d = M.dimOf("unflatten", dim, this.ndim);
@@ -721,12 +755,18 @@ export class Tensor implements GradSink {
     return this.permute(order);
   }
   t(): Tensor {
-    if (this.ndim > 2) throw new ShapeError(`t(): expected at most two dimensions, got shape [${this.shape}]; use permute`);
+    if (this.ndim > 2)
+      throw new ShapeError(`t(): expected at most two dimensions, got shape [${this.shape}]; use permute`);
     return this.ndim < 2 ? this : this.transpose(0, 1);
   }
   squeeze(dim?: number): Tensor {
     const d = dim === undefined ? -1 : M.dimOf("squeeze", dim, this.ndim);
-    return this.viewed((n) => M.reshape(n, n.shape.filter((s, i) => s !== 1 || (d >= 0 && i !== d))));
+    return this.viewed((n) =>
+      M.reshape(
+        n,
+        n.shape.filter((s, i) => s !== 1 || (d >= 0 && i !== d)),
+      ),
+    );
   }
   unsqueeze(dim: number): Tensor {
     const d = M.dimOf("unsqueeze", dim, this.ndim + 1);
@@ -760,7 +800,9 @@ export class Tensor implements GradSink {
     const d = M.dimOf("narrow", dim, this.ndim);
     const from = start < 0 ? start + this.shape[d] : start;
     if (from < 0 || length < 0 || from + length > this.shape[d])
-      throw new ArgumentError(`narrow: ${length} elements from ${start} do not lie within dimension ${d} of shape [${this.shape}]`);
+      throw new ArgumentError(
+        `narrow: ${length} elements from ${start} do not lie within dimension ${d} of shape [${this.shape}]`,
+      );
     return this.slice(d, from, from + length);
   }
   select(dim: number, index: number): Tensor {
@@ -771,7 +813,10 @@ export class Tensor implements GradSink {
     const i = index < 0 ? index + size : index;
     return this.viewed((n) => {
       const row = M.sliceDim(n, d, i, i + 1, 1);
-      return M.reshape(row, row.shape.filter((_, j) => j !== d));
+      return M.reshape(
+        row,
+        row.shape.filter((_, j) => j !== d),
+      );
     });
   }
   /** Element or row `i` of the first dimension. */
@@ -781,7 +826,8 @@ export class Tensor implements GradSink {
   /** Indexing by a list, one entry a dimension: a number selects, null keeps all, [start, end, step?] slices, an integer
    *  tensor picks rows. */
   index(entries: readonly (number | null | readonly [number?, number?, number?] | Tensor)[]): Tensor {
-    if (entries.length > this.ndim) throw new ArgumentError(`index: ${entries.length} entries for a tensor of shape [${this.shape}]`);
+    if (entries.length > this.ndim)
+      throw new ArgumentError(`index: ${entries.length} entries for a tensor of shape [${this.shape}]`);
     let result: Tensor = this;
     let dim = 0;
     for (const e of entries) {
@@ -795,9 +841,16 @@ export class Tensor implements GradSink {
   split(sizes: number | readonly number[], dim = 0): Tensor[] {
     const d = M.dimOf("split", dim, this.ndim);
     const total = this.shape[d];
-    if (typeof sizes === "number" && !(sizes > 0)) throw new ArgumentError(`split: the size must be positive, got ${sizes}`);
-    const list = typeof sizes === "number" ? Array.from({ length: Math.max(1, Math.ceil(total / sizes)) }, (_, i) => Math.min(sizes, total - i * sizes)) : sizes;
-    if (list.reduce((a, b) => a + b, 0) !== total) throw new ArgumentError(`split: sizes [${list}] do not add up to ${total}, dimension ${d} of shape [${this.shape}]`);
+    if (typeof sizes === "number" && !(sizes > 0))
+      throw new ArgumentError(`split: the size must be positive, got ${sizes}`);
+    const list =
+      typeof sizes === "number"
+        ? Array.from({ length: Math.max(1, Math.ceil(total / sizes)) }, (_, i) => Math.min(sizes, total - i * sizes))
+        : sizes;
+    if (list.reduce((a, b) => a + b, 0) !== total)
+      throw new ArgumentError(
+        `split: sizes [${list}] do not add up to ${total}, dimension ${d} of shape [${this.shape}]`,
+      );
     let at = 0;
     return list.map((n) => {
       const part = this.narrow(d, at, n);
@@ -875,4 +928,3 @@ function withoutGrad(n: Node): Node {
   context.gradEnabled = before;
   return r;
 }
-

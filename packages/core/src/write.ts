@@ -3,8 +3,8 @@
 import { ArgumentError } from "./errors.js";
 import type { Node } from "./node.js";
 import { constant, fill } from "./ops/create.js";
-import { apply } from "./ops/map.js";
 import { PARAMETRIC } from "./ops/elementwise.js";
+import { apply } from "./ops/map.js";
 import * as M from "./ops/movement.js";
 
 /** `base` with the elements that `view` shows replaced by `value`. Views that repeat elements are an error. */
@@ -13,7 +13,10 @@ export function writeThrough(base: Node, view: (n: Node) => Node, value: Node): 
   const chain: Node[] = [];
   let v = view(base);
   while (v !== base) {
-    if (v.op.kind !== "move") throw new ArgumentError("an in-place write through this view is not possible; write to the tensor it was made from");
+    if (v.op.kind !== "move")
+      throw new ArgumentError(
+        "an in-place write through this view is not possible; write to the tensor it was made from",
+      );
     chain.unshift(v);
     v = v.inputs[0];
   }
@@ -27,7 +30,10 @@ export function writeThrough(base: Node, view: (n: Node) => Node, value: Node): 
       case "reshape":
         return M.reshape(inner(M.reshape(at, step.shape)), at.shape);
       case "permute":
-        return M.permute(inner(M.permute(at, move.dims)), move.dims.map((_, j) => move.dims.indexOf(j)));
+        return M.permute(
+          inner(M.permute(at, move.dims)),
+          move.dims.map((_, j) => move.dims.indexOf(j)),
+        );
       case "slice": {
         if (move.step.some((s) => s !== 1)) break;
         const part = inner(M.slice(at, move.start, step.shape, move.step));
@@ -36,8 +42,9 @@ export function writeThrough(base: Node, view: (n: Node) => Node, value: Node): 
         return apply("where", PARAMETRIC.where(), mask, M.pad(part, move.start, after, 0), at);
       }
     }
-    throw new ArgumentError(`an in-place write through a view made by ${move.type} is not possible; write to the tensor it was made from`);
+    throw new ArgumentError(
+      `an in-place write through a view made by ${move.type} is not possible; write to the tensor it was made from`,
+    );
   };
   return through(base, 0);
 }
-

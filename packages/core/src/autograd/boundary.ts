@@ -25,7 +25,11 @@ export function inputGradientBoundary(root: Node): Node[] {
   const worth = (n: Node): void => {
     let base = n;
     while (base.op.kind === "move" && !base.realized && !base.sink) base = base.inputs[0];
-    const cheap = base.realized || base.sink || ["leaf", "const", "uniform", "iota"].includes(base.op.kind) || numelOf(base.shape) === 0;
+    const cheap =
+      base.realized ||
+      base.sink ||
+      ["leaf", "const", "uniform", "iota"].includes(base.op.kind) ||
+      numelOf(base.shape) === 0;
     if (!cheap) found.add(base);
   };
   for (const g of gradients.values())

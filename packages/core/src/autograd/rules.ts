@@ -108,13 +108,21 @@ function moveRule(g: Node, node: Node, op: Of<"move">): Node {
     case "reshape":
       return reshape(g, x.shape);
     case "permute":
-      return permute(g, move.dims.map((_, i) => move.dims.indexOf(i)));
+      return permute(
+        g,
+        move.dims.map((_, i) => move.dims.indexOf(i)),
+      );
     case "expand": {
       const axes = node.shape.flatMap((d, i) => (x.shape[i] === 1 && d !== 1 ? [i] : []));
       return reshape(reduce(g, "sum", axes), x.shape);
     }
     case "pad":
-      return slice(g, move.before, x.shape, x.shape.map(() => 1));
+      return slice(
+        g,
+        move.before,
+        x.shape,
+        x.shape.map(() => 1),
+      );
     case "unfold":
       return overlapAdd(g, [move.dim], [x.shape[move.dim]], [move.step], [move.dilation]);
     case "slice": {
@@ -125,7 +133,12 @@ function moveRule(g: Node, node: Node, op: Of<"move">): Node {
       move.step.forEach((s, i) => {
         if (Math.abs(s) > 1) y = dilate(y, i, Math.abs(s));
       });
-      return pad(y, low, x.shape.map((d, i) => d - low[i] - y.shape[i]), 0);
+      return pad(
+        y,
+        low,
+        x.shape.map((d, i) => d - low[i] - y.shape[i]),
+        0,
+      );
     }
   }
 }
@@ -141,7 +154,11 @@ function reduceRule(g: Node, node: Node, op: Of<"reduce">): Node {
     const zeros = reduce(map("zero", S.where(S.eq(a, S.c(0)), S.c(1), S.c(0)), [x], x.computeDType), "sum", op.axes);
     const rest = spread(reduce(nonzero, "prod", op.axes));
     const [v, r, z] = [S.arg(0, "f32"), S.arg(1, "f32"), S.arg(2, "f32")];
-    const slope = S.where(S.eq(v, S.c(0)), S.where(S.eq(z, S.c(1)), r, S.c(0)), S.where(S.eq(z, S.c(0)), S.div(r, v), S.c(0)));
+    const slope = S.where(
+      S.eq(v, S.c(0)),
+      S.where(S.eq(z, S.c(1)), r, S.c(0)),
+      S.where(S.eq(z, S.c(0)), S.div(r, v), S.c(0)),
+    );
     return elementwise("mul", spread(g), map("prodGrad", slope, [x, rest, spread(zeros)], x.computeDType));
   }
   // Elements equal to the extreme share its gradient, as torch.amax.
@@ -155,7 +172,13 @@ function catRule(g: Node, node: Node, dim: number): (Node | null)[] {
   return node.inputs.map((x) => {
     const start = x.shape.map((_, i) => (i === dim ? at : 0));
     at += x.shape[dim];
-    return x.requiresGrad && isFloat(x.dtype) ? slice(g, start, x.shape, x.shape.map(() => 1)) : null;
+    return x.requiresGrad && isFloat(x.dtype)
+      ? slice(
+          g,
+          start,
+          x.shape,
+          x.shape.map(() => 1),
+        )
+      : null;
   });
 }
-

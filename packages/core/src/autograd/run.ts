@@ -21,13 +21,17 @@ export function seedOf(op: string, root: Node, gradient: Node | undefined): Node
     return gradient;
   }
   if (root.numel !== 1)
-    throw new AutogradError(`${op}: a gradient is only implied for a scalar, but the output has shape [${root.shape}]; pass one, or take sum() or mean() first`);
+    throw new AutogradError(
+      `${op}: a gradient is only implied for a scalar, but the output has shape [${root.shape}]; pass one, or take sum() or mean() first`,
+    );
   return fill(root.shape, constant(1, root.dtype));
 }
 
 export function runBackward(root: Node, gradient: Node | undefined, options: BackwardOptions): void {
   if (!root.requiresGrad)
-    throw new AutogradError(`backward(): the tensor of dtype ${root.dtype} and shape [${root.shape}] does not depend on anything that requires a gradient`);
+    throw new AutogradError(
+      `backward(): the tensor of dtype ${root.dtype} and shape [${root.shape}] does not depend on anything that requires a gradient`,
+    );
   const seed = seedOf("backward()", root, gradient);
   const keep = options.retainGraph ?? options.createGraph ?? false;
   engine.beginBackward();

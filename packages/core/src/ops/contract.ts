@@ -19,7 +19,9 @@ function floats(op: string, a: Node, b: Node): [Node, Node] {
   computing(op, a, b);
   const dtype = resultDType([a, b]);
   if (dtype !== "float32" && dtype !== "float16")
-    throw new DTypeError(`${op} takes floating-point tensors, got ${a.dtype} and ${b.dtype}; convert with to("float32")`);
+    throw new DTypeError(
+      `${op} takes floating-point tensors, got ${a.dtype} and ${b.dtype}; convert with to("float32")`,
+    );
   return [convert(a, dtype), convert(b, dtype)];
 }
 
@@ -28,7 +30,9 @@ export function matmul(x: Node, y: Node): Node {
   const [a, b] = floats("matmul", x, y);
   const [ra, rb] = [a.shape.length, b.shape.length];
   const wrong = (): ShapeError =>
-    new ShapeError(`matmul: shapes [${x.shape}] and [${y.shape}] do not multiply: the last dimension of the first must be the second-last of the second (or its only one)`);
+    new ShapeError(
+      `matmul: shapes [${x.shape}] and [${y.shape}] do not multiply: the last dimension of the first must be the second-last of the second (or its only one)`,
+    );
   if (ra === 0 || rb === 0) throw wrong();
   const k = a.shape[ra - 1];
   if (k !== b.shape[Math.max(0, rb - 2)]) throw wrong();
@@ -42,7 +46,13 @@ export function matmul(x: Node, y: Node): Node {
   }
   // One matrix on the right serves all rows of the left at once.
   if (rb === 2 && ra > 2) {
-    const flat = matmul(reshape(a, [-1, k].map((d, i) => (i === 0 && k === 0 ? a.shape.slice(0, -1).reduce((p, q) => p * q, 1) : d))), b);
+    const flat = matmul(
+      reshape(
+        a,
+        [-1, k].map((d, i) => (i === 0 && k === 0 ? a.shape.slice(0, -1).reduce((p, q) => p * q, 1) : d)),
+      ),
+      b,
+    );
     return reshape(flat, [...a.shape.slice(0, -1), b.shape[1]]);
   }
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
@@ -64,7 +74,12 @@ export interface ConvOptions {
 const key = (s: ConvShape): string =>
   `${s.n},${s.groups},${s.ic},${s.oc},${s.ih},${s.iw},${s.oh},${s.ow},${s.kh},${s.kw},${s.stride},${s.padding},${s.dilation}`;
 
-export const convNode = (kind: "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad", a: Node, b: Node, s: ConvShape): Node => {
+export const convNode = (
+  kind: "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad",
+  a: Node,
+  b: Node,
+  s: ConvShape,
+): Node => {
   const shape =
     kind === "conv2d"
       ? [s.n, s.groups * s.oc, s.oh, s.ow]
@@ -89,17 +104,37 @@ export function conv2d(x: Node, w: Node, options: ConvOptions = {}): Node {
   const { stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1 } = options;
   const [a, b] = floats("conv2d", x, w);
   if (a.shape.length !== 4 || b.shape.length !== 4)
-    throw new ShapeError(`conv2d: expected an input [n, c, h, w] and a weight [oc, c/groups, kh, kw], got [${x.shape}] and [${w.shape}]`);
+    throw new ShapeError(
+      `conv2d: expected an input [n, c, h, w] and a weight [oc, c/groups, kh, kw], got [${x.shape}] and [${w.shape}]`,
+    );
   const [n, channels, ih, iw] = a.shape;
   const [outs, ic, kh, kw] = b.shape;
   checkGroups("conv2d", groups, outs, "output channels");
   if (channels !== ic * groups)
-    throw new ShapeError(`conv2d: weight [${w.shape}] with groups = ${groups} takes ${ic * groups} channels, but the input [${x.shape}] has ${channels}`);
+    throw new ShapeError(
+      `conv2d: weight [${w.shape}] with groups = ${groups} takes ${ic * groups} channels, but the input [${x.shape}] has ${channels}`,
+    );
   const oh = windows(ih, kh, stride[0], padding[0] + padding[2], dilation[0]);
   const ow = windows(iw, kw, stride[1], padding[1] + padding[3], dilation[1]);
   if (oh < 1 || ow < 1)
-    throw new ShapeError(`conv2d: the kernel ${kh}×${kw} (dilation ${dilation}) is larger than the padded input of [${x.shape}] with padding [${padding}]`);
-  const shape: ConvShape = { n, groups, ic, oc: outs / groups, ih, iw, oh, ow, kh, kw, stride, padding: [padding[0], padding[1]], dilation };
+    throw new ShapeError(
+      `conv2d: the kernel ${kh}×${kw} (dilation ${dilation}) is larger than the padded input of [${x.shape}] with padding [${padding}]`,
+    );
+  const shape: ConvShape = {
+    n,
+    groups,
+    ic,
+    oc: outs / groups,
+    ih,
+    iw,
+    oh,
+    ow,
+    kh,
+    kw,
+    stride,
+    padding: [padding[0], padding[1]],
+    dilation,
+  };
   return convNode("conv2d", a, b, shape);
 }
 
@@ -116,16 +151,36 @@ export function convTranspose2d(x: Node, w: Node, options: ConvTransposeOptions 
   const { stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], dilation = [1, 1], groups = 1 } = options;
   const [a, b] = floats("convTranspose2d", x, w);
   if (a.shape.length !== 4 || b.shape.length !== 4 || a.shape[1] !== b.shape[0])
-    throw new ShapeError(`convTranspose2d: expected an input [n, c, h, w] and a weight [c, oc/groups, kh, kw], got [${x.shape}] and [${w.shape}]`);
+    throw new ShapeError(
+      `convTranspose2d: expected an input [n, c, h, w] and a weight [c, oc/groups, kh, kw], got [${x.shape}] and [${w.shape}]`,
+    );
   const [n, channels, oh, ow] = a.shape;
   const [, ic, kh, kw] = b.shape;
   checkGroups("convTranspose2d", groups, channels, "input channels");
   if (outputPadding.some((p, i) => p >= Math.max(stride[i], dilation[i])))
-    throw new ArgumentError(`convTranspose2d: output padding [${outputPadding}] must be smaller than stride [${stride}] or dilation [${dilation}]`);
-  const size = (o: number, k: number, i: 0 | 1): number => (o - 1) * stride[i] - 2 * padding[i] + dilation[i] * (k - 1) + outputPadding[i] + 1;
+    throw new ArgumentError(
+      `convTranspose2d: output padding [${outputPadding}] must be smaller than stride [${stride}] or dilation [${dilation}]`,
+    );
+  const size = (o: number, k: number, i: 0 | 1): number =>
+    (o - 1) * stride[i] - 2 * padding[i] + dilation[i] * (k - 1) + outputPadding[i] + 1;
   const ih = size(oh, kh, 0);
   const iw = size(ow, kw, 1);
-  if (ih < 1 || iw < 1) throw new ShapeError(`convTranspose2d: padding [${padding}] leaves nothing of the output of [${x.shape}]`);
-  const shape: ConvShape = { n, groups, ic, oc: channels / groups, ih, iw, oh, ow, kh, kw, stride, padding: [padding[0], padding[1]], dilation };
+  if (ih < 1 || iw < 1)
+    throw new ShapeError(`convTranspose2d: padding [${padding}] leaves nothing of the output of [${x.shape}]`);
+  const shape: ConvShape = {
+    n,
+    groups,
+    ic,
+    oc: channels / groups,
+    ih,
+    iw,
+    oh,
+    ow,
+    kh,
+    kw,
+    stride,
+    padding: [padding[0], padding[1]],
+    dilation,
+  };
   return convNode("conv2dInputGrad", a, b, shape);
 }

@@ -1,10 +1,10 @@
 /** Nodes without inputs: constants, run-time scalars, positions, host arrays. */
 
 import type { DType, TypedArray } from "../dtype.js";
-import { Node } from "../node.js";
+import type { Node } from "../node.js";
 import { Storage } from "../storage.js";
-import { expand } from "./movement.js";
 import { make } from "./make.js";
+import { expand } from "./movement.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 

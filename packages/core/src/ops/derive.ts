@@ -78,7 +78,11 @@ export function derivative(root: Expr, variable: Expr): Expr | null {
       if (!s || !d) return;
       // A branch not taken must not spread its NaN: choose before multiplying.
       const term =
-        e.op === "where" ? (i === 1 ? where(e.args[0], d, c(0)) : where(e.args[0], c(0), d)) : mul(cast(d, "f32"), cast(s, "f32"));
+        e.op === "where"
+          ? i === 1
+            ? where(e.args[0], d, c(0))
+            : where(e.args[0], c(0), d)
+          : mul(cast(d, "f32"), cast(s, "f32"));
       total = total ? add(total, term) : term;
     });
     done.set(e, total);

@@ -102,7 +102,10 @@ export const ELEMENTWISE = {
   log1p: f(log1p),
   sqrt: f(sqrt),
   rsqrt: f(rsqrt, (_, y) => mul(c(-0.5), mul(y, square(y)))),
-  reciprocal: f((x) => div(c(1), x), (_, y) => neg(square(y))),
+  reciprocal: f(
+    (x) => div(c(1), x),
+    (_, y) => neg(square(y)),
+  ),
   sin: f(sin),
   cos: f(cos),
   tanh: f(tanh),
@@ -137,8 +140,8 @@ export const ELEMENTWISE = {
     mul(mul(c(0.5), x), add(c(1), tanh(mul(c(Math.sqrt(2 / Math.PI)), add(x, mul(c(0.044715), mul(x, square(x)))))))),
   ),
   mish: f((x) => mul(x, tanh(log1p(exp(min(x, c(20))))))),
-  selu: f((x) =>
-    mul(c(SELU_SCALE), where(gt(x, c(0)), x, mul(c(SELU_ALPHA), expm1(min(x, c(0)))))),
+  selu: f(
+    (x) => mul(c(SELU_SCALE), where(gt(x, c(0)), x, mul(c(SELU_ALPHA), expm1(min(x, c(0)))))),
     ([x]) => mul(c(SELU_SCALE), where(gt(x, c(0)), c(1), mul(c(SELU_ALPHA), exp(min(x, c(0)))))),
   ),
   softsign: f((x) => div(x, add(c(1), abs(x)))),
@@ -198,9 +201,18 @@ export const PARAMETRIC = {
       ([x]) => where(gt(mul(c(beta), x), c(threshold)), c(1), sigmoid(mul(c(beta), x))),
     ),
   /** x to a constant power. */
-  powScalar: (p: number): Row => f((x) => pow(x, c(p)), ([x]) => (p === 0 ? c(0) : p === 1 ? c(1) : mul(c(p), p === 2 ? x : pow(x, c(p - 1))))),
+  powScalar: (p: number): Row =>
+    f(
+      (x) => pow(x, c(p)),
+      ([x]) => (p === 0 ? c(0) : p === 1 ? c(1) : mul(c(p), p === 2 ? x : pow(x, c(p - 1)))),
+    ),
   /** cond ? a : b. */
   where: (): Row =>
-    any((cond, a, b) => where(boolean(cond), a, b), null, ([cond]) => one01(boolean(cond)), ([cond]) => where(boolean(cond), c(0), c(1))),
+    any(
+      (cond, a, b) => where(boolean(cond), a, b),
+      null,
+      ([cond]) => one01(boolean(cond)),
+      ([cond]) => where(boolean(cond), c(0), c(1)),
+    ),
   cast: (type: Scalar): Row => any((x) => cast(x, type), type === "f32" ? () => c(1) : null),
 };

@@ -16,7 +16,8 @@ const HOST_INTEGERS = new Set(["int64", "int16", "int8", "uint16", "uint32", "ui
 export function positions(op: string, index: Node): Node {
   if (HOST_INTEGERS.has(index.dtype)) {
     const host = index.storage?.host;
-    if (!host) throw new DTypeError(`${op}: an index of dtype ${index.dtype} must be on the host; convert it with to("int32")`);
+    if (!host)
+      throw new DTypeError(`${op}: an index of dtype ${index.dtype} must be on the host; convert it with to("int32")`);
     return hostLeaf(Int32Array.from(host as ArrayLike<number | bigint>, Number), index.shape, "int32");
   }
   if (!isInteger(index.dtype)) throw new DTypeError(`${op}: an index must be of an integer dtype, got ${index.dtype}`);
@@ -29,20 +30,39 @@ export function gather(x: Node, dim: number, index: Node): Node {
   const d = dimOf("gather", dim, x.shape.length);
   const at = positions("gather", index);
   if (at.shape.length !== x.shape.length || at.shape.some((n, i) => i !== d && n > x.shape[i]))
-    throw new ShapeError(`gather: an index of shape [${at.shape}] does not fit shape [${x.shape}] outside of dimension ${d}`);
-  if (x.shape[d] === 0 && at.numel > 0) throw new ArgumentError(`gather: dimension ${d} of shape [${x.shape}] is empty`);
+    throw new ShapeError(
+      `gather: an index of shape [${at.shape}] does not fit shape [${x.shape}] outside of dimension ${d}`,
+    );
+  if (x.shape[d] === 0 && at.numel > 0)
+    throw new ArgumentError(`gather: dimension ${d} of shape [${x.shape}] is empty`);
   const zeros = x.shape.map(() => 0);
-  const fit = slice(x, zeros, x.shape.map((n, i) => (i === d ? n : at.shape[i])), zeros.map(() => 1));
+  const fit = slice(
+    x,
+    zeros,
+    x.shape.map((n, i) => (i === d ? n : at.shape[i])),
+    zeros.map(() => 1),
+  );
   return make({ kind: "gather", dim: d }, `gather:${d}`, [fit, at], at.shape, x.dtype);
 }
 
 /** Rows `index` (1-d) of dimension `dim`. As torch.index_select. */
 export function indexSelect(x: Node, dim: number, index: Node): Node {
   const d = dimOf("indexSelect", dim, x.shape.length);
-  if (index.shape.length > 1) throw new ShapeError(`indexSelect: the index must have one dimension, got shape [${index.shape}]`);
+  if (index.shape.length > 1)
+    throw new ShapeError(`indexSelect: the index must have one dimension, got shape [${index.shape}]`);
   const n = index.numel;
   const shape = x.shape.map((s, i) => (i === d ? n : s));
-  return gather(x, d, expand(reshape(positions("indexSelect", index), x.shape.map((_, i) => (i === d ? n : 1))), shape));
+  return gather(
+    x,
+    d,
+    expand(
+      reshape(
+        positions("indexSelect", index),
+        x.shape.map((_, i) => (i === d ? n : 1)),
+      ),
+      shape,
+    ),
+  );
 }
 
 /** For every place along `dim` (of size `length`), the elements of `src` that `index` sends there: their sum if
@@ -51,7 +71,13 @@ function collect(length: number, d: number, index: Node, src: Node): { hits: Nod
   // Dimensions: … length, n, … : which of the n sources goes to which of the places.
   const wide = [...index.shape.slice(0, d), length, ...index.shape.slice(d)];
   const lift = (x: Node): Node => expand(reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)]), wide);
-  const place = expand(reshape(iota(length), wide.map((n, i) => (i === d ? n : 1))), wide);
+  const place = expand(
+    reshape(
+      iota(length),
+      wide.map((n, i) => (i === d ? n : 1)),
+    ),
+    wide,
+  );
   return { hits: elementwise("eq", lift(index), place), values: lift(src), axis: d + 1 };
 }
 
@@ -60,9 +86,10 @@ export function scatterAdd(x: Node, dim: number, index: Node, src: Node): Node {
   const { d, at, from } = scatterArguments("scatterAdd", x, dim, index, src);
   const { hits, values, axis } = collect(x.shape[d], d, at, from);
   const a = S.arg(1, "f32");
-  const picked = from.dtype === "int32"
-    ? map("pick", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(0, "i32")), [hits, values], "int32")
-    : map("pick", S.where(S.arg(0, "bool"), a, S.c(0)), [hits, values], from.computeDType);
+  const picked =
+    from.dtype === "int32"
+      ? map("pick", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(0, "i32")), [hits, values], "int32")
+      : map("pick", S.where(S.arg(0, "bool"), a, S.c(0)), [hits, values], from.computeDType);
   return elementwise("add", x, grow(reduce(picked, "sum", [axis]), x.shape));
 }
 
@@ -70,12 +97,26 @@ export function scatterAdd(x: Node, dim: number, index: Node, src: Node): Node {
 export function scatter(x: Node, dim: number, index: Node, src: Node): Node {
   const { d, at, from } = scatterArguments("scatter", x, dim, index, src);
   const { hits, axis } = collect(x.shape[d], d, at, from);
-  const order = expand(reshape(iota(at.shape[d]), hits.shape.map((n, i) => (i === axis ? n : 1))), hits.shape);
-  const last = reduce(map("last", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(-1, "i32")), [hits, order], "int32"), "max", [axis]);
+  const order = expand(
+    reshape(
+      iota(at.shape[d]),
+      hits.shape.map((n, i) => (i === axis ? n : 1)),
+    ),
+    hits.shape,
+  );
+  const last = reduce(
+    map("last", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(-1, "i32")), [hits, order], "int32"),
+    "max",
+    [axis],
+  );
   const clamped = elementwise("maximum", last, constant(0, "int32"));
   const fresh = grow(gather(from, d, clamped), x.shape);
   const written = grow(elementwise("ge", last, constant(0, "int32")), x.shape);
-  const [w, f, old] = [S.arg(0, "bool"), S.arg(1, x.dtype === "int32" ? "i32" : "f32"), S.arg(2, x.dtype === "int32" ? "i32" : "f32")];
+  const [w, f, old] = [
+    S.arg(0, "bool"),
+    S.arg(1, x.dtype === "int32" ? "i32" : "f32"),
+    S.arg(2, x.dtype === "int32" ? "i32" : "f32"),
+  ];
   return map("scatter", S.where(w, f, old), [written, fresh, x], x.computeDType);
 }
 
@@ -83,18 +124,41 @@ export function scatter(x: Node, dim: number, index: Node, src: Node): Node {
 function grow(x: Node, shape: readonly number[]): Node {
   if (x.shape.every((n, i) => n === shape[i])) return x;
   const before = shape.map(() => 0);
-  return make({ kind: "move", move: { type: "pad", before, value: 0 } }, `pad:${before}:0:${shape}`, [x], shape, x.dtype);
+  return make(
+    { kind: "move", move: { type: "pad", before, value: 0 } },
+    `pad:${before}:0:${shape}`,
+    [x],
+    shape,
+    x.dtype,
+  );
 }
 
-function scatterArguments(op: string, x: Node, dim: number, index: Node, src: Node): { d: number; at: Node; from: Node } {
+function scatterArguments(
+  op: string,
+  x: Node,
+  dim: number,
+  index: Node,
+  src: Node,
+): { d: number; at: Node; from: Node } {
   computing(op, x, src);
   const d = dimOf(op, dim, x.shape.length);
   const at = positions(op, index);
   const fits = at.shape.length === x.shape.length && src.shape.length === x.shape.length;
   if (!fits || at.shape.some((n, i) => n > src.shape[i] || (i !== d && n > x.shape[i])))
-    throw new ShapeError(`${op}: index [${at.shape}] and source [${src.shape}] do not fit shape [${x.shape}] along dimension ${d}`);
+    throw new ShapeError(
+      `${op}: index [${at.shape}] and source [${src.shape}] do not fit shape [${x.shape}] along dimension ${d}`,
+    );
   const zeros = x.shape.map(() => 0);
-  return { d, at, from: slice(convert(src, x.computeDType), zeros, at.shape, zeros.map(() => 1)) };
+  return {
+    d,
+    at,
+    from: slice(
+      convert(src, x.computeDType),
+      zeros,
+      at.shape,
+      zeros.map(() => 1),
+    ),
+  };
 }
 
 /** Tensors one after the other along `dim`. As torch.cat. */
@@ -105,8 +169,13 @@ export function cat(list: readonly Node[], dim: number): Node {
   const d = dimOf("cat", dim, rank);
   computing("cat", ...list);
   for (const n of list)
-    if ((n.shape.length !== rank && n.numel > 0) || (n.shape.length === rank && n.shape.some((s, i) => i !== d && s !== parts[0].shape[i])))
-      throw new ShapeError(`cat: shapes ${list.map((m) => `[${m.shape}]`).join(", ")} differ outside of dimension ${d}`);
+    if (
+      (n.shape.length !== rank && n.numel > 0) ||
+      (n.shape.length === rank && n.shape.some((s, i) => i !== d && s !== parts[0].shape[i]))
+    )
+      throw new ShapeError(
+        `cat: shapes ${list.map((m) => `[${m.shape}]`).join(", ")} differ outside of dimension ${d}`,
+      );
   const dtype = resultDType(parts);
   const nodes = parts.filter((n) => n.shape[d] > 0).map((n) => convert(n, dtype));
   const shape = parts[0].shape.map((s, i) => (i === d ? parts.reduce((sum, n) => sum + n.shape[d], 0) : s));
@@ -132,11 +201,18 @@ export function argsort(x: Node, dim: number, descending: boolean, take?: number
   const d = dimOf("sort", dim, x.shape.length);
   if (x.shape.length === 0) return fill([], constant(0, "int32"));
   const n = take ?? x.shape[d];
-  if (n < 0 || n > x.shape[d]) throw new ArgumentError(`topk: k = ${n} is out of range for dimension ${d} of shape [${x.shape}]`);
+  if (n < 0 || n > x.shape[d])
+    throw new ArgumentError(`topk: k = ${n} is out of range for dimension ${d} of shape [${x.shape}]`);
   const last = toLast(x.shape.length, d);
-  const moved = permute(x.dtype === "float32" || x.dtype === "int32" ? x : convert(x, x.dtype === "float16" ? "float32" : "int32"), last);
+  const moved = permute(
+    x.dtype === "float32" || x.dtype === "int32" ? x : convert(x, x.dtype === "float16" ? "float32" : "int32"),
+    last,
+  );
   const shape = [...moved.shape.slice(0, -1), n];
-  const sorted = moved.numel === 0 || n === 0 ? fill(shape, constant(0, "int32")) : make({ kind: "sort", take: n, descending }, `sort:${n}:${descending}`, [moved], shape, "int32");
+  const sorted =
+    moved.numel === 0 || n === 0
+      ? fill(shape, constant(0, "int32"))
+      : make({ kind: "sort", take: n, descending }, `sort:${n}:${descending}`, [moved], shape, "int32");
   return permute(sorted, last);
 }
 

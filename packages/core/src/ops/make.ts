@@ -26,5 +26,7 @@ export function make(op: Op, key: string, inputs: readonly Node[], shape: readon
 export function computing(op: string, ...nodes: readonly Node[]): void {
   for (const n of nodes)
     if (!isComputeDType(n.dtype))
-      throw new DTypeError(`${op} does not compute in ${n.dtype}; convert first, as in t.to("float32") or t.to("int32")`);
+      throw new DTypeError(
+        `${op} does not compute in ${n.dtype}; convert first, as in t.to("float32") or t.to("int32")`,
+      );
 }

@@ -53,17 +53,29 @@ export function mapUsed(name: string, value: Expr, inputs: readonly Node[], dtyp
     if (!used.includes(l.value)) used.push(l.value);
     return S.arg(used.indexOf(l.value), l.type);
   });
-  return map(name, e, used.map((i) => inputs[i]), dtype);
+  return map(
+    name,
+    e,
+    used.map((i) => inputs[i]),
+    dtype,
+  );
 }
 
 /** Rows made concrete for operand types. */
 const concrete = new Map<string, { value: Expr; partials?: (Expr | null)[] }>();
 
-function concretize(key: string, row: Row, types: readonly Scalar[], work: Scalar | null): { value: Expr; partials?: (Expr | null)[] } {
+function concretize(
+  key: string,
+  row: Row,
+  types: readonly Scalar[],
+  work: Scalar | null,
+): { value: Expr; partials?: (Expr | null)[] } {
   const id = `${key}:${types}:${work}`;
   let made = concrete.get(id);
   if (!made) {
-    const args = types.map((t, i) => (work === null || t === "bool" && key === "where" && i === 0 ? S.arg(i, t) : S.cast(S.arg(i, t), work)));
+    const args = types.map((t, i) =>
+      work === null || (t === "bool" && key === "where" && i === 0) ? S.arg(i, t) : S.cast(S.arg(i, t), work),
+    );
     const value = row.value(...args);
     const y = S.arg(types.length, value.type);
     made = { value, partials: row.partials?.map((p) => p && p(args, y)) };
@@ -91,13 +103,25 @@ export function apply(key: string, row: Row, ...inputs: readonly Node[]): Node {
   let dtype = resultDType(name === "where" ? inputs.slice(1) : inputs);
   if (row.domain === "float" && category(dtype) < 2) dtype = "float32";
   const work = scalarOf(dtype);
-  const { value, partials } = concretize(key, row, inputs.map((n) => scalarOf(n.computeDType)), work);
+  const { value, partials } = concretize(
+    key,
+    row,
+    inputs.map((n) => scalarOf(n.computeDType)),
+    work,
+  );
   const out = value.type === work ? dtype : DTYPE_OF[value.type];
-  return map(name, value, inputs.map((n) => expand(n, shape)), out, partials);
+  return map(
+    name,
+    value,
+    inputs.map((n) => expand(n, shape)),
+    out,
+    partials,
+  );
 }
 
 /** A row of the table by its name. */
-export const elementwise = (name: ElementwiseName, ...inputs: readonly Node[]): Node => apply(name, ELEMENTWISE[name], ...inputs);
+export const elementwise = (name: ElementwiseName, ...inputs: readonly Node[]): Node =>
+  apply(name, ELEMENTWISE[name], ...inputs);
 
 /** Another dtype of the computing set, as torch.Tensor.to. */
 export function convert(x: Node, dtype: ComputeDType): Node {

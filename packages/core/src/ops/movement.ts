@@ -5,7 +5,8 @@ import { type Movement, type Node, numelOf } from "../node.js";
 import { constant, fill } from "./create.js";
 import { make } from "./make.js";
 
-const same = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+const same = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
 
 const move = (x: Node, move: Movement, detail: string, shape: readonly number[]): Node =>
   make({ kind: "move", move }, `${move.type}:${detail}:${shape}`, [x], shape, x.dtype);
@@ -14,7 +15,9 @@ const move = (x: Node, move: Movement, detail: string, shape: readonly number[])
 export function dimOf(op: string, dim: number, rank: number): number {
   const r = Math.max(rank, 1);
   if (!Number.isInteger(dim) || dim < -r || dim >= r)
-    throw new ArgumentError(`${op}: dimension ${dim} is out of range for a tensor of ${rank} dimensions (expected ${-r}…${r - 1})`);
+    throw new ArgumentError(
+      `${op}: dimension ${dim} is out of range for a tensor of ${rank} dimensions (expected ${-r}…${r - 1})`,
+    );
   return dim < 0 ? dim + r : dim;
 }
 
@@ -39,14 +42,24 @@ export const alias = (x: Node): Node => move(x, { type: "reshape" }, "", x.shape
 export function permute(x: Node, dims: readonly number[]): Node {
   const order = dims.map((d) => dimOf("permute", d, x.shape.length));
   if (order.length !== x.shape.length || new Set(order).size !== order.length)
-    throw new ShapeError(`permute: [${dims}] is not an order of the ${x.shape.length} dimensions of shape [${x.shape}]`);
+    throw new ShapeError(
+      `permute: [${dims}] is not an order of the ${x.shape.length} dimensions of shape [${x.shape}]`,
+    );
   if (order.every((d, i) => d === i)) return x;
   // Two permutations are one, or none.
   if (x.op.kind === "move" && x.op.move.type === "permute" && x.inputs.length > 0 && !x.sink) {
     const { dims: inner } = x.op.move;
-    return permute(x.inputs[0], order.map((d) => inner[d]));
+    return permute(
+      x.inputs[0],
+      order.map((d) => inner[d]),
+    );
   }
-  return move(x, { type: "permute", dims: order }, `${order}`, order.map((d) => x.shape[d]));
+  return move(
+    x,
+    { type: "permute", dims: order },
+    `${order}`,
+    order.map((d) => x.shape[d]),
+  );
 }
 
 /** Dimensions of size 1, and new ones in front, repeated to `shape`; -1 keeps a size. As torch.expand. */
@@ -73,10 +86,23 @@ export function dilate(x: Node, dim: number, step: number): Node {
   if (n === 0) return x;
   const wide = reshape(x, [...x.shape.slice(0, dim + 1), 1, ...x.shape.slice(dim + 1)]);
   const after = wide.shape.map((_, i) => (i === dim + 1 ? step - 1 : 0));
-  const padded = pad(wide, wide.shape.map(() => 0), after, 0);
-  const flat = reshape(padded, x.shape.map((d, i) => (i === dim ? n * step : d)));
+  const padded = pad(
+    wide,
+    wide.shape.map(() => 0),
+    after,
+    0,
+  );
+  const flat = reshape(
+    padded,
+    x.shape.map((d, i) => (i === dim ? n * step : d)),
+  );
   const count = flat.shape.map((d, i) => (i === dim ? (n - 1) * step + 1 : d));
-  return slice(flat, count.map(() => 0), count, count.map(() => 1));
+  return slice(
+    flat,
+    count.map(() => 0),
+    count,
+    count.map(() => 1),
+  );
 }
 
 export function flip(x: Node, dims: readonly number[]): Node {
@@ -92,7 +118,8 @@ export function flip(x: Node, dims: readonly number[]): Node {
 /** One dimension sliced as Python does, with torch's clamping; step ≥ 1. */
 export function sliceDim(x: Node, dim: number, start: number, end: number, step: number): Node {
   const d = dimOf("slice", dim, x.shape.length);
-  if (!Number.isInteger(step) || step < 1) throw new ArgumentError(`slice: step must be a positive integer, got ${step}`);
+  if (!Number.isInteger(step) || step < 1)
+    throw new ArgumentError(`slice: step must be a positive integer, got ${step}`);
   const n = x.shape[d];
   const at = (v: number): number => Math.min(n, Math.max(0, v < 0 ? v + n : v));
   const from = at(start);
@@ -111,8 +138,14 @@ export function pad(x: Node, before: readonly number[], after: readonly number[]
   const cropLow = crop(before);
   const cropHigh = crop(after);
   const kept = x.shape.map((d, i) => d - cropLow[i] - cropHigh[i]);
-  if (kept.some((d) => d < 0)) throw new ShapeError(`pad: cropping [${before}], [${after}] leaves nothing of shape [${x.shape}]`);
-  const y = slice(x, cropLow, kept, kept.map(() => 1));
+  if (kept.some((d) => d < 0))
+    throw new ShapeError(`pad: cropping [${before}], [${after}] leaves nothing of shape [${x.shape}]`);
+  const y = slice(
+    x,
+    cropLow,
+    kept,
+    kept.map(() => 1),
+  );
   const low = before.map((n) => Math.max(0, n));
   const high = after.map((n) => Math.max(0, n));
   if (low.every((n) => n === 0) && high.every((n) => n === 0)) return y;
@@ -127,7 +160,9 @@ export function unfold(x: Node, dim: number, size: number, step: number, dilatio
   const d = dimOf("unfold", dim, x.shape.length);
   const span = dilation * (size - 1) + 1;
   if (size < 1 || step < 1 || dilation < 1 || span > x.shape[d])
-    throw new ShapeError(`unfold: windows of ${size} (step ${step}, dilation ${dilation}) do not fit dimension ${d} of shape [${x.shape}]`);
+    throw new ShapeError(
+      `unfold: windows of ${size} (step ${step}, dilation ${dilation}) do not fit dimension ${d} of shape [${x.shape}]`,
+    );
   const count = Math.floor((x.shape[d] - span) / step) + 1;
   const shape = [...x.shape.map((n, i) => (i === d ? count : n)), size];
   return move(x, { type: "unfold", dim: d, step, dilation }, `${d}:${step}:${dilation}`, shape);

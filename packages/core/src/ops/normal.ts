@@ -1,8 +1,8 @@
 /** Operators composed of others: softmax, norms, repetition, triangles. */
 
-import { ArgumentError } from "../errors.js";
-import { scalarOf, type Expr } from "../expr.js";
 import type { ComputeDType } from "../dtype.js";
+import { ArgumentError } from "../errors.js";
+import { type Expr, scalarOf } from "../expr.js";
 import type { Node } from "../node.js";
 import { constant, iota, uniform } from "./create.js";
 import { customVjp } from "./custom.js";
@@ -75,20 +75,36 @@ export function repeat(x: Node, times: readonly number[]): Node {
   const lead = times.length - x.shape.length;
   if (lead < 0) throw new ArgumentError(`repeat: ${times.length} counts for a tensor of shape [${x.shape}]`);
   const shape = [...new Array<number>(lead).fill(1), ...x.shape];
-  const wide = expand(reshape(x, shape.flatMap((d) => [1, d])), shape.flatMap((d, i) => [times[i], d]));
-  return reshape(wide, shape.map((d, i) => d * times[i]));
+  const wide = expand(
+    reshape(
+      x,
+      shape.flatMap((d) => [1, d]),
+    ),
+    shape.flatMap((d, i) => [times[i], d]),
+  );
+  return reshape(
+    wide,
+    shape.map((d, i) => d * times[i]),
+  );
 }
 
 /** Every element `times` times in a row along `dim`. */
 export function repeatInterleave(x: Node, times: number, dim: number): Node {
   const at = [...x.shape.slice(0, dim + 1), 1, ...x.shape.slice(dim + 1)];
-  const wide = expand(reshape(x, at), at.map((d, i) => (i === dim + 1 ? times : d)));
-  return reshape(wide, x.shape.map((d, i) => (i === dim ? d * times : d)));
+  const wide = expand(
+    reshape(x, at),
+    at.map((d, i) => (i === dim + 1 ? times : d)),
+  );
+  return reshape(
+    wide,
+    x.shape.map((d, i) => (i === dim ? d * times : d)),
+  );
 }
 
 /** Elements moved along dimensions, those that fall out come back in front. */
 export function roll(x: Node, shifts: readonly number[], dims: readonly number[]): Node {
-  if (shifts.length !== dims.length) throw new ArgumentError(`roll: ${shifts.length} shifts for ${dims.length} dimensions`);
+  if (shifts.length !== dims.length)
+    throw new ArgumentError(`roll: ${shifts.length} shifts for ${dims.length} dimensions`);
   return dims.reduce((y, dim, i) => {
     const d = dimOf("roll", dim, x.shape.length);
     const n = x.shape[d];
@@ -96,7 +112,12 @@ export function roll(x: Node, shifts: readonly number[], dims: readonly number[]
     if (by === 0) return y;
     const ones = y.shape.map(() => 1);
     const part = (from: number, count: number): Node =>
-      slice(y, y.shape.map((_, j) => (j === d ? from : 0)), y.shape.map((s, j) => (j === d ? count : s)), ones);
+      slice(
+        y,
+        y.shape.map((_, j) => (j === d ? from : 0)),
+        y.shape.map((s, j) => (j === d ? count : s)),
+        ones,
+      );
     return cat([part(n - by, by), part(0, n - by)], d);
   }, x);
 }
@@ -105,18 +126,33 @@ export function roll(x: Node, shifts: readonly number[], dims: readonly number[]
 export function triangle(x: Node, diagonal: number, lower: boolean): Node {
   const r = x.shape.length;
   if (r < 2) throw new ArgumentError(`tril/triu: expected at least two dimensions, got shape [${x.shape}]`);
-  const index = (dim: number): Node => expand(reshape(iota(x.shape[dim]), x.shape.map((d, i) => (i === dim ? d : 1))), x.shape);
+  const index = (dim: number): Node =>
+    expand(
+      reshape(
+        iota(x.shape[dim]),
+        x.shape.map((d, i) => (i === dim ? d : 1)),
+      ),
+      x.shape,
+    );
   const type = scalarOf(x.computeDType);
   const [i, j] = [S.arg(1, "i32"), S.arg(2, "i32")];
   const offset = S.sub(j, i);
   const k = S.c(diagonal, "i32");
   const inside: Expr = lower ? S.le(offset, k) : S.ge(offset, k);
-  return map(lower ? "tril" : "triu", S.where(inside, S.arg(0, type), S.c(0, type)), [x, index(r - 2), index(r - 1)], x.computeDType);
+  return map(
+    lower ? "tril" : "triu",
+    S.where(inside, S.arg(0, type), S.c(0, type)),
+    [x, index(r - 2), index(r - 1)],
+    x.computeDType,
+  );
 }
 
 /** x with rows of `source` added at positions `index` (1-d) of `dim`. As torch.index_add. */
 export function indexAdd(x: Node, dim: number, index: Node, source: Node): Node {
   const d = dimOf("indexAdd", dim, x.shape.length);
-  const at = reshape(positions("indexAdd", index), source.shape.map((_, i) => (i === d ? index.numel : 1)));
+  const at = reshape(
+    positions("indexAdd", index),
+    source.shape.map((_, i) => (i === d ? index.numel : 1)),
+  );
   return scatterAdd(x, d, expand(at, source.shape), source);
 }

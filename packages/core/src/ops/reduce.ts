@@ -35,20 +35,28 @@ export function reduce(x: Node, op: ReduceOp, axes: readonly number[]): Node {
   const shape = y.shape.filter((_, i) => !axes.includes(i));
   if (axes.some((a) => y.shape[a] === 0)) {
     if (op === "max" || op === "min")
-      throw new ArgumentError(`${op}: shape [${x.shape}] has no elements along the dimensions to reduce, and ${op} has no identity`);
+      throw new ArgumentError(
+        `${op}: shape [${x.shape}] has no elements along the dimensions to reduce, and ${op} has no identity`,
+      );
     return fill(shape, constant(IDENTITY[op], y.dtype));
   }
+  // One element is its own sum, product and extreme.
+  if (axes.every((a) => y.shape[a] === 1)) return reshape(y, shape);
   return make({ kind: "reduce", op, axes }, `reduce.${op}:${axes}`, [y], shape, y.dtype);
 }
 
 /** Puts reduced axes back with size 1. */
 export const keep = (x: Node, axes: readonly number[], shape: readonly number[]): Node =>
-  reshape(x, shape.map((d, i) => (axes.includes(i) ? 1 : d)));
+  reshape(
+    x,
+    shape.map((d, i) => (axes.includes(i) ? 1 : d)),
+  );
 
 export const finish = (x: Node, axes: readonly number[], shape: readonly number[], keepdim: boolean): Node =>
   keepdim ? keep(x, axes, shape) : x;
 
-export const count = (shape: readonly number[], axes: readonly number[]): number => axes.reduce((n, a) => n * shape[a], 1);
+export const count = (shape: readonly number[], axes: readonly number[]): number =>
+  axes.reduce((n, a) => n * shape[a], 1);
 
 const times = (x: Node, factor: number): Node => elementwise("mul", x, constant(factor, "float32"));
 
@@ -80,8 +88,23 @@ export function finiteOrZero(x: Node): Node {
 /** Position (int32) of the first largest (or smallest) element along `axis`; the first NaN wins, as in torch. */
 export function argExtreme(x: Node, op: "max" | "min", axis: number): Node {
   const best = keep(reduce(x, op, [axis]), [axis], x.shape);
-  const at = expand(reshape(iota(x.shape[axis]), x.shape.map((d, i) => (i === axis ? d : 1))), x.shape);
-  const [a, b, i] = [S.arg(0, x.dtype === "int32" ? "i32" : "f32"), S.arg(1, x.dtype === "int32" ? "i32" : "f32"), S.arg(2, "i32")];
-  const hit = map("first", S.where(S.or(S.eq(a, b), S.ne(a, a)), i, S.c(0x7fffffff, "i32")), [x, expand(best, x.shape), at], "int32");
+  const at = expand(
+    reshape(
+      iota(x.shape[axis]),
+      x.shape.map((d, i) => (i === axis ? d : 1)),
+    ),
+    x.shape,
+  );
+  const [a, b, i] = [
+    S.arg(0, x.dtype === "int32" ? "i32" : "f32"),
+    S.arg(1, x.dtype === "int32" ? "i32" : "f32"),
+    S.arg(2, "i32"),
+  ];
+  const hit = map(
+    "first",
+    S.where(S.or(S.eq(a, b), S.ne(a, a)), i, S.c(0x7fffffff, "i32")),
+    [x, expand(best, x.shape), at],
+    "int32",
+  );
   return reduce(hit, "min", [axis]);
 }

@@ -11,7 +11,8 @@ export const c = (value: number, type: Scalar = "f32"): Expr => expr("const", ty
 
 export function cast(e: Expr, type: Scalar): Expr {
   if (e.type === type) return e;
-  if (e.op === "const") return c(type === "f32" ? e.value : type === "bool" ? Number(e.value !== 0) : Math.trunc(e.value), type);
+  if (e.op === "const")
+    return c(type === "f32" ? e.value : type === "bool" ? Number(e.value !== 0) : Math.trunc(e.value), type);
   return expr("cast", type, [e]);
 }
 
@@ -58,7 +59,8 @@ export const div = (a: Expr, b: Expr): Expr =>
 export const idiv = binary("div");
 export const min = binary("min");
 export const max = binary("max");
-export const neg = (x: Expr): Expr => expr("neg", x.type === "bool" ? "i32" : x.type, [x.type === "bool" ? cast(x, "i32") : x]);
+export const neg = (x: Expr): Expr =>
+  expr("neg", x.type === "bool" ? "i32" : x.type, [x.type === "bool" ? cast(x, "i32") : x]);
 export const abs = (x: Expr): Expr => (x.type === "bool" ? x : expr("abs", x.type, [x]));
 export const sqrt = float("sqrt");
 export const floor = float("floor");

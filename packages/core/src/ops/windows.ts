@@ -11,12 +11,21 @@ import { reduce } from "./reduce.js";
 import * as S from "./scalar.js";
 
 /** For rows 0…length−1 and places 0…size−1 in a window: which window, (row − dilation·place) / step, and whether there is one. */
-function windowOf(length: number, count: number, size: number, step: number, dilation: number): { index: Node; valid: Node } {
+function windowOf(
+  length: number,
+  count: number,
+  size: number,
+  step: number,
+  dilation: number,
+): { index: Node; valid: Node } {
   const row = expand(reshape(iota(length), [length, 1]), [length, size]);
   const place = expand(reshape(iota(size), [1, size]), [length, size]);
   const offset = S.sub(S.arg(0, "i32"), S.mul(S.arg(1, "i32"), S.c(dilation, "i32")));
   const window = step === 1 ? offset : S.idiv(offset, S.c(step, "i32"));
-  const whole = step === 1 ? S.ge(offset, S.c(0, "i32")) : S.and(S.ge(offset, S.c(0, "i32")), S.eq(S.mul(window, S.c(step, "i32")), offset));
+  const whole =
+    step === 1
+      ? S.ge(offset, S.c(0, "i32"))
+      : S.and(S.ge(offset, S.c(0, "i32")), S.eq(S.mul(window, S.c(step, "i32")), offset));
   const hit = S.and(whole, S.lt(window, S.c(count, "i32")));
   return { index: map("window", window, [row, place], "int32"), valid: map("window", hit, [row, place], "bool") };
 }
@@ -25,7 +34,13 @@ function windowOf(length: number, count: number, size: number, step: number, dil
  * `x` holds windows: their positions in dimensions `dims` and their elements in the last dimensions, in the order of
  * `dims`. Elements that belong to one place of the unfolded tensor are added up; it has `lengths` at `dims`.
  */
-export function overlapAdd(x: Node, dims: readonly number[], lengths: readonly number[], steps: readonly number[], dilations: readonly number[]): Node {
+export function overlapAdd(
+  x: Node,
+  dims: readonly number[],
+  lengths: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): Node {
   const rank = x.shape.length - dims.length;
   const sizes = dims.map((_, i) => x.shape[rank + i]);
   return customVjp(
@@ -35,7 +50,14 @@ export function overlapAdd(x: Node, dims: readonly number[], lengths: readonly n
   );
 }
 
-function addWindows(x: Node, dims: readonly number[], sizes: readonly number[], lengths: readonly number[], steps: readonly number[], dilations: readonly number[]): Node {
+function addWindows(
+  x: Node,
+  dims: readonly number[],
+  sizes: readonly number[],
+  lengths: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): Node {
   const rank = x.shape.length - dims.length;
   const shape = [...x.shape];
   let y = x;
@@ -48,11 +70,23 @@ function addWindows(x: Node, dims: readonly number[], sizes: readonly number[], 
     y = gather(y, d, expand(reshape(w.index, at), shape));
     valid.push(reshape(w.valid, at));
   });
-  const mask = expand(valid.reduce((a, b) => elementwise("logicalAnd", a, b)), shape);
+  const mask = expand(
+    valid.reduce((a, b) => elementwise("logicalAnd", a, b)),
+    shape,
+  );
   const kept = map("overlapAdd", S.where(S.arg(0, "bool"), S.arg(1, "f32"), S.c(0)), [mask, y], x.computeDType);
-  return reduce(kept, "sum", dims.map((_, i) => rank + i));
+  return reduce(
+    kept,
+    "sum",
+    dims.map((_, i) => rank + i),
+  );
 }
 
 /** `unfold` of several dimensions, window dimensions last in their order. */
-export const unfoldAll = (x: Node, dims: readonly number[], sizes: readonly number[], steps: readonly number[], dilations: readonly number[]): Node =>
-  dims.reduce((u, d, i) => unfold(u, d, sizes[i], steps[i], dilations[i]), x);
+export const unfoldAll = (
+  x: Node,
+  dims: readonly number[],
+  sizes: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): Node => dims.reduce((u, d, i) => unfold(u, d, sizes[i], steps[i], dilations[i]), x);

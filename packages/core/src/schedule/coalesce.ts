@@ -26,11 +26,33 @@ export function coalesce(kernel: LoopKernel): LoopKernel {
   });
   if (groups.length === sizes.length) return kernel;
   const pick = (strides: readonly number[]): number[] => groups.map((g) => strides[g[g.length - 1]]);
-  const access = (a: Access): Access => ({ ...a, strides: pick(a.strides), bounds: a.bounds.map((b) => ({ ...b, strides: pick(b.strides) })) });
+  const access = (a: Access): Access => ({
+    ...a,
+    strides: pick(a.strides),
+    bounds: a.bounds.map((b) => ({ ...b, strides: pick(b.strides) })),
+  });
   const moved = (e: Expr): Expr =>
-    mapLeaves(e, (l) => (l.op === "index" ? expr("index", l.type, [], groups.findIndex((g) => g[0] === l.value)) : l));
-  const stages = kernel.stages.map((s): Stage => (s.kind === "store" ? { ...s, target: access(s.target), value: moved(s.value) } : { ...s, value: moved(s.value) }));
+    mapLeaves(e, (l) =>
+      l.op === "index"
+        ? expr(
+            "index",
+            l.type,
+            [],
+            groups.findIndex((g) => g[0] === l.value),
+          )
+        : l,
+    );
+  const stages = kernel.stages.map(
+    (s): Stage =>
+      s.kind === "store" ? { ...s, target: access(s.target), value: moved(s.value) } : { ...s, value: moved(s.value) },
+  );
   const merged = groups.map((g) => g.reduce((n, d) => n * sizes[d], 1));
   const rows = groups.filter((g) => g[0] < kernel.rows.length).length;
-  return { ...kernel, rows: merged.slice(0, rows), inner: merged.slice(rows), sources: kernel.sources.map(access), stages };
+  return {
+    ...kernel,
+    rows: merged.slice(0, rows),
+    inner: merged.slice(rows),
+    sources: kernel.sources.map(access),
+    stages,
+  };
 }

@@ -60,7 +60,13 @@ export class SplitLoop {
 }
 
 /** The input's position for an output's position; null where the reshape has no affine answer. */
-export function through(move: Movement, forms: readonly Form[], from: readonly number[], to: readonly number[], vars: readonly Variable[]): Form[] | null {
+export function through(
+  move: Movement,
+  forms: readonly Form[],
+  from: readonly number[],
+  to: readonly number[],
+  vars: readonly Variable[],
+): Form[] | null {
   switch (move.type) {
     case "permute": {
       const r = new Array<Form>(forms.length);
@@ -76,14 +82,23 @@ export function through(move: Movement, forms: readonly Form[], from: readonly n
     case "pad":
       return forms.map((f, j) => affine(f, 1, -move.before[j]));
     case "unfold":
-      return forms.slice(0, -1).map((f, j) => (j === move.dim ? addForms(affine(f, move.step, 0), forms[forms.length - 1], move.dilation) : f));
+      return forms
+        .slice(0, -1)
+        .map((f, j) =>
+          j === move.dim ? addForms(affine(f, move.step, 0), forms[forms.length - 1], move.dilation) : f,
+        );
     case "reshape":
       return throughReshape(forms, from, to, vars);
   }
 }
 
 /** Matches runs of output dimensions with runs of input dimensions of the same number of elements. */
-function throughReshape(forms: readonly Form[], from: readonly number[], to: readonly number[], vars: readonly Variable[]): Form[] | null {
+function throughReshape(
+  forms: readonly Form[],
+  from: readonly number[],
+  to: readonly number[],
+  vars: readonly Variable[],
+): Form[] | null {
   const result = new Array<Form>(from.length).fill(constantForm(0));
   let i = 0;
   let j = 0;
@@ -109,12 +124,19 @@ function throughReshape(forms: readonly Form[], from: readonly number[], to: rea
     while (j < from.length && from[j] === 1) ins.push(j++);
     const wide = ins.filter((d) => from[d] !== 1);
     if (wide.length === 0) continue;
-    const place = linear(outs.map((d) => forms[d]), outs.map((d) => to[d]));
+    const place = linear(
+      outs.map((d) => forms[d]),
+      outs.map((d) => to[d]),
+    );
     if (wide.length === 1) {
       result[wide[0]] = place;
       continue;
     }
-    const digits = splitDigits(place, wide.map((d) => from[d]), vars);
+    const digits = splitDigits(
+      place,
+      wide.map((d) => from[d]),
+      vars,
+    );
     if (!digits) return null;
     wide.forEach((d, k) => {
       result[d] = digits[k];

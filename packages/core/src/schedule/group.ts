@@ -4,7 +4,7 @@
  */
 
 import { type Expr, expr } from "../expr.js";
-import { type Form, type SplitLoop, SplitLoop as Split, sameForm } from "./forms.js";
+import { type Form, SplitLoop as Split, type SplitLoop, sameForm } from "./forms.js";
 import { Incompatible, KernelBuilder, type Met } from "./kernel-builder.js";
 import { Loops, squeezed } from "./loops.js";
 import type { Vertex } from "./trace.js";
@@ -42,7 +42,8 @@ export interface Surroundings {
   buffer(v: Vertex): string;
 }
 
-const equal = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+const equal = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
 const product = (a: readonly number[]): number => a.reduce((n, d) => n * d, 1);
 
 /** Axes of a reduction, counted among the sizes other than 1. */
@@ -84,7 +85,12 @@ export class Group {
     else if (mine.axes.size > 0 && equal(domain, mine.rowDomain)) kind = "row";
     else return null;
     const members = [...this.members, { vertex, kind }];
-    if (loops.axes.size > 0 && members.some((m) => m.kind === "point") && product(loops.rowDomain) < ENOUGH_ROWS && product(loops.domain) > SMALL)
+    if (
+      loops.axes.size > 0 &&
+      members.some((m) => m.kind === "point") &&
+      product(loops.rowDomain) < ENOUGH_ROWS &&
+      product(loops.domain) > SMALL
+    )
       return null;
     try {
       const built = build(members, loops, around);

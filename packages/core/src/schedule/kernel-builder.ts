@@ -3,8 +3,8 @@
  * elementwise operators until it arrives at memory, and writes what it met as one scalar expression.
  */
 
-import { type Expr, expr, mapLeaves, scalarOf } from "../expr.js";
 import type { ComputeDType } from "../dtype.js";
+import { type Expr, expr, mapLeaves, scalarOf } from "../expr.js";
 import type { Access, Bound } from "../kernel.js";
 import * as S from "../ops/scalar.js";
 import { type Form, linear, through, type Variable, variableForm } from "./forms.js";
@@ -90,7 +90,8 @@ export class KernelBuilder {
       case "move": {
         const x = v.inputs[0];
         // Memory in row-major order has the same addresses in every shape.
-        if (op.move.type === "reshape" && this.meet(x).kind === "memory") return this.load(x, linear(forms, v.shape), limits);
+        if (op.move.type === "reshape" && this.meet(x).kind === "memory")
+          return this.load(x, linear(forms, v.shape), limits);
         const at = through(op.move, forms, x.shape, v.shape, this.variables);
         if (!at) throw new Materialize(x);
         if (op.move.type !== "pad") return this.read(x, at, limits);
@@ -101,7 +102,14 @@ export class KernelBuilder {
     }
   }
 
-  private padded(x: Vertex, at: readonly Form[], v: Vertex, before: readonly number[], value: number, limits: readonly Limit[]): Expr {
+  private padded(
+    x: Vertex,
+    at: readonly Form[],
+    v: Vertex,
+    before: readonly number[],
+    value: number,
+    limits: readonly Limit[],
+  ): Expr {
     const own: Limit[] = [];
     at.forEach((form, i) => {
       if (before[i] > 0 || x.shape[i] + before[i] < v.shape[i]) own.push({ form, size: x.shape[i] });
@@ -174,7 +182,9 @@ export class KernelBuilder {
     const n = this.loops.length;
     const pad = (terms: readonly number[]): number[] => Array.from({ length: n }, (_, i) => terms[i] ?? 0);
     const bounds: Bound[] = limits.map(({ form, size }) => ({ offset: form.offset, strides: pad(form.terms), size }));
-    const indirect = address.terms.slice(n).flatMap((t, i) => (t !== 0 ? [{ stride: t, size: this.variables[n + i].size }] : []));
+    const indirect = address.terms
+      .slice(n)
+      .flatMap((t, i) => (t !== 0 ? [{ stride: t, size: this.variables[n + i].size }] : []));
     return { buffer, dtype, offset: address.offset, strides: pad(address.terms), bounds, indirect };
   }
 }
@@ -184,4 +194,3 @@ const text = (f: Form): string => {
   while (last > 0 && f.terms[last - 1] === 0) last--;
   return `${f.offset}+${f.terms.slice(0, last)}`;
 };
-

@@ -52,7 +52,10 @@ export class Loops {
     return shape.map((size) => {
       if (size === 1) return constantForm(0);
       const d = dims[next++];
-      return this.factors[d].reduce<Form>((form, factor, i) => addForms(affine(form, factor, 0), variableForm(first.get(d)! + i)), constantForm(0));
+      return this.factors[d].reduce<Form>(
+        (form, factor, i) => addForms(affine(form, factor, 0), variableForm(first.get(d)! + i)),
+        constantForm(0),
+      );
     });
   }
 

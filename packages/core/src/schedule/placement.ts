@@ -76,7 +76,8 @@ export class Placement {
           else this.readers.set(r, new Set([w]));
         }
     }
-    const wanted = (v: Vertex): boolean => this.kept.has(v) || [...(this.readers!.get(v) ?? [])].some((w) => w !== unit);
+    const wanted = (v: Vertex): boolean =>
+      this.kept.has(v) || [...(this.readers!.get(v) ?? [])].some((w) => w !== unit);
     return made(unit).filter(wanted);
   }
 
@@ -105,7 +106,10 @@ export class Placement {
     const copied: Vertex = { ...v, id: this.nextId++, op, inputs: [v], slot: -1 };
     this.places.set(copied, place);
     this.kept.add(copied);
-    const group = Group.of(copied, { inMemory: (u) => u.op.kind === "leaf" || this.scheduler.materialized.has(u), buffer: (u) => this.bufferOf(u) });
+    const group = Group.of(copied, {
+      inMemory: (u) => u.op.kind === "leaf" || this.scheduler.materialized.has(u),
+      buffer: (u) => this.bufferOf(u),
+    });
     this.addWork({ kind: "loop", group });
     return copied;
   }
@@ -130,7 +134,8 @@ export class Placement {
     let at = 0;
     for (const part of whole.inputs) {
       let base = part;
-      while (base.op.kind === "move" && base.op.move.type === "reshape" && !this.scheduler.materialized.has(base)) base = base.inputs[0];
+      while (base.op.kind === "move" && base.op.move.type === "reshape" && !this.scheduler.materialized.has(base))
+        base = base.inputs[0];
       const start = offset + at * strides[dim];
       at += part.shape[dim];
       const contiguous = block && leading;
@@ -157,7 +162,9 @@ export class Placement {
   /** Whether writing `base` into `buffer` would make one kernel read and write that buffer. */
   private sharesBuffer(unit: Work, base: Vertex, buffer: BufferKey): boolean {
     if (this.reads(unit).some((v) => this.bufferOf(v) === buffer)) return true;
-    return this.works.some((w) => this.reads(w).includes(base) && made(w).some((v) => this.places.get(v)?.buffer === buffer));
+    return this.works.some(
+      (w) => this.reads(w).includes(base) && made(w).some((v) => this.places.get(v)?.buffer === buffer),
+    );
   }
 
   /** The buffer of a vertex, without settling its place. */
@@ -215,7 +222,12 @@ export class Placement {
     const { builder, members } = unit.group.built;
     const member = members.find((m) => m.vertex === v)!;
     const address = storeAddress(place, member.forms);
-    return builder.sources.every((s) => s.vertex.op.kind !== "leaf" || externalKey(s.vertex.slot) !== place.buffer || (s.limits.length === 0 && sameForm(s.address, address)));
+    return builder.sources.every(
+      (s) =>
+        s.vertex.op.kind !== "leaf" ||
+        externalKey(s.vertex.slot) !== place.buffer ||
+        (s.limits.length === 0 && sameForm(s.address, address)),
+    );
   }
 
   /** The units in an order that keeps dependencies and otherwise the program's own. */
@@ -243,7 +255,8 @@ export class Placement {
 }
 
 /** Vertices that a unit computes. */
-const made = (unit: Work): Vertex[] => (unit.kind === "template" ? [unit.result] : unit.group.members.map((m) => m.vertex));
+const made = (unit: Work): Vertex[] =>
+  unit.kind === "template" ? [unit.result] : unit.group.members.map((m) => m.vertex);
 
 function reachable(from: Work, users: ReadonlyMap<Work, readonly Work[]>): Set<Work> {
   const found = new Set<Work>();
@@ -271,4 +284,3 @@ export const storeAddress = (place: Place, forms: readonly Form[]): Form =>
 
 /** Address of an element whose row-major position is `address`. */
 export const loadAddress = (place: Place, address: Form): Form => affine(address, 1, place.offset);
-

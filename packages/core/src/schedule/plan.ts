@@ -1,13 +1,13 @@
 /** From units to a plan: finished kernels in order, with buffers, and scratch shared by lifetime. */
 
+import type { Device } from "../device.js";
 import { type Expr, expr, mapLeaves, postorder } from "../expr.js";
 import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Slot, Stage } from "../kernel.js";
-import type { Device } from "../device.js";
 import { coalesce } from "./coalesce.js";
 import type { Form } from "./forms.js";
 import type { KernelBuilder } from "./kernel-builder.js";
 import { type BufferKey, loadAddress, Placement, storeAddress, type Work } from "./placement.js";
-import { Scheduler, type TemplateUnit, type LoopUnit } from "./schedule.js";
+import { type LoopUnit, Scheduler, type TemplateUnit } from "./schedule.js";
 import type { Trace, Vertex } from "./trace.js";
 
 /** How a graph is cut; the defaults are what devices run, the others serve as a check of it. */
@@ -30,7 +30,11 @@ class Buffers {
   }
 }
 
-export function makePlan(graph: Trace, device: Pick<Device, "elementBytes">, options: ScheduleOptions = DEFAULT_SCHEDULE): Plan {
+export function makePlan(
+  graph: Trace,
+  device: Pick<Device, "elementBytes">,
+  options: ScheduleOptions = DEFAULT_SCHEDULE,
+): Plan {
   const scheduler = new Scheduler(graph, options.fuse).run();
   const placement = new Placement(graph, scheduler);
   const works = placement.ordered();
@@ -41,7 +45,8 @@ export function makePlan(graph: Trace, device: Pick<Device, "elementBytes">, opt
   for (const w of works)
     for (const v of [...placement.stored(w)]) {
       const { buffer } = placement.placeOf(v);
-      if (buffer[0] === "t") sizes.set(buffer, Math.max(sizes.get(buffer) ?? 0, scratchBytes(v, buffer, graph, device)));
+      if (buffer[0] === "t")
+        sizes.set(buffer, Math.max(sizes.get(buffer) ?? 0, scratchBytes(v, buffer, graph, device)));
     }
   const lives = new Map<BufferKey, Slot>();
   kernels.forEach(({ keys }, i) => {
@@ -59,7 +64,9 @@ export function makePlan(graph: Trace, device: Pick<Device, "elementBytes">, opt
   const ref = (key: BufferKey): BufferRef => refs.get(key) ?? { kind: "external", index: Number(key.slice(1)) };
   return {
     key: graph.key,
-    kernels: kernels.map(({ kernel, keys }): PlannedKernel => ({ kernel, buffers: keys.map(ref), ...cost(kernel, device) })),
+    kernels: kernels.map(
+      ({ kernel, keys }): PlannedKernel => ({ kernel, buffers: keys.map(ref), ...cost(kernel, device) }),
+    ),
     slots: [...lives.values()],
     externals: graph.externals.length + graph.fresh.length,
     uniforms: graph.uniforms.length,
@@ -88,7 +95,13 @@ function sourceAccesses(builder: KernelBuilder, placement: Placement, buffers: B
   });
 }
 
-function storeAccess(builder: KernelBuilder, v: Vertex, forms: readonly Form[], placement: Placement, buffers: Buffers): Access {
+function storeAccess(
+  builder: KernelBuilder,
+  v: Vertex,
+  forms: readonly Form[],
+  placement: Placement,
+  buffers: Buffers,
+): Access {
   const place = placement.placeOf(v);
   return builder.access(v.dtype, storeAddress(place, forms), [], buffers.number(place.buffer));
 }
@@ -106,7 +119,8 @@ function finishLoop(work: LoopUnit, placement: Placement): Finished {
     depth[i] = Math.max(0, ...accs(m.value).map((a) => depth[a] + 1));
   });
   const order = reduces.map((_, i) => i).sort((a, b) => depth[a] - depth[b]);
-  const renumber = (e: Expr): Expr => mapLeaves(e, (l) => (l.op === "acc" ? expr("acc", l.type, [], order.indexOf(l.value)) : l));
+  const renumber = (e: Expr): Expr =>
+    mapLeaves(e, (l) => (l.op === "acc" ? expr("acc", l.type, [], order.indexOf(l.value)) : l));
   const stages: Stage[] = order.map((i) => {
     const { vertex, value } = reduces[i];
     if (vertex.op.kind !== "reduce") throw new Error("a reduction is a reduce vertex");
@@ -117,11 +131,13 @@ function finishLoop(work: LoopUnit, placement: Placement): Finished {
   };
   for (const m of built.members) {
     if (!stored.has(m.vertex)) continue;
-    if (m.kind === "reduce") store("row", m, expr("acc", m.vertex.dtype === "int32" ? "i32" : "f32", [], order.indexOf(reduces.indexOf(m))));
+    if (m.kind === "reduce")
+      store("row", m, expr("acc", m.vertex.dtype === "int32" ? "i32" : "f32", [], order.indexOf(reduces.indexOf(m))));
     else if (m.kind === "row") store("row", m, renumber(m.value));
   }
   const flat = loops.axes.size === 0;
-  for (const m of built.members) if (m.kind === "point" && stored.has(m.vertex)) store(flat ? "row" : "point", m, renumber(m.value));
+  for (const m of built.members)
+    if (m.kind === "point" && stored.has(m.vertex)) store(flat ? "row" : "point", m, renumber(m.value));
   const sizes = loops.sizes;
   const name = [...new Set(built.members.map((m) => nameOf(m.vertex)))].join("+");
   const kernel: LoopKernel = {
@@ -137,7 +153,14 @@ function finishLoop(work: LoopUnit, placement: Placement): Finished {
 
 const accs = (e: Expr): number[] => postorder([e]).flatMap((x) => (x.op === "acc" ? [x.value] : []));
 
-const nameOf = (v: Vertex): string => (v.op.kind === "map" ? v.op.name : v.op.kind === "reduce" ? v.op.op : v.op.kind === "move" ? v.op.move.type : v.op.kind);
+const nameOf = (v: Vertex): string =>
+  v.op.kind === "map"
+    ? v.op.name
+    : v.op.kind === "reduce"
+      ? v.op.op
+      : v.op.kind === "move"
+        ? v.op.move.type
+        : v.op.kind;
 
 function finishTemplate(work: TemplateUnit, placement: Placement): Finished {
   const { template: t, result, epilogue } = work;
@@ -155,17 +178,52 @@ function finishTemplate(work: TemplateUnit, placement: Placement): Finished {
       const [a, b] = t.inputs;
       const batch = t.shape.slice(0, -2);
       const [m, k] = a.shape.slice(-2);
-      return { kernel: { kind: "matmul", name: "matmul", batch, m, n: b.shape[b.shape.length - 1], k, a: operands[0], b: operands[1], epilogue: end }, keys };
+      return {
+        kernel: {
+          kind: "matmul",
+          name: "matmul",
+          batch,
+          m,
+          n: b.shape[b.shape.length - 1],
+          k,
+          a: operands[0],
+          b: operands[1],
+          epilogue: end,
+        },
+        keys,
+      };
     }
     case "conv2d":
     case "conv2dInputGrad":
     case "conv2dWeightGrad":
-      return { kernel: { kind: op.kind, name: op.kind, shape: op.shape, a: operands[0], b: operands[1], epilogue: end }, keys };
+      return {
+        kernel: { kind: op.kind, name: op.kind, shape: op.shape, a: operands[0], b: operands[1], epilogue: end },
+        keys,
+      };
     case "scan":
-      return { kernel: { kind: "scan", name: "scan", rows: t.inputs[0].shape.slice(0, -1), length: t.inputs[0].shape[last], source: operands[0], target }, keys };
+      return {
+        kernel: {
+          kind: "scan",
+          name: "scan",
+          rows: t.inputs[0].shape.slice(0, -1),
+          length: t.inputs[0].shape[last],
+          source: operands[0],
+          target,
+        },
+        keys,
+      };
     case "sort":
       return {
-        kernel: { kind: "sort", name: "sort", rows: t.inputs[0].shape.slice(0, -1), length: t.inputs[0].shape[last], take: op.take, descending: op.descending, source: operands[0], target },
+        kernel: {
+          kind: "sort",
+          name: "sort",
+          rows: t.inputs[0].shape.slice(0, -1),
+          length: t.inputs[0].shape[last],
+          take: op.take,
+          descending: op.descending,
+          source: operands[0],
+          target,
+        },
         keys,
       };
     default:
@@ -195,23 +253,32 @@ function cost(kernel: Kernel, device: Pick<Device, "elementBytes">): { flops: nu
     case "matmul": {
       const { batch, m, n, k, a, b, epilogue } = kernel;
       const out = [...batch, m, n];
-      const bytes = touched(a, [...batch, m, k]) + touched(b, [...batch, k, n]) + [...epilogue.sources, epilogue.target].reduce((s, x) => s + touched(x, out), 0);
+      const bytes =
+        touched(a, [...batch, m, k]) +
+        touched(b, [...batch, k, n]) +
+        [...epilogue.sources, epilogue.target].reduce((s, x) => s + touched(x, out), 0);
       return { flops: 2 * product(out) * k, bytes };
     }
     case "scan":
     case "sort": {
       const source = touched(kernel.source, [...kernel.rows, kernel.length]);
-      return { flops: 0, bytes: source + touched(kernel.target, [...kernel.rows, kernel.kind === "sort" ? kernel.take : kernel.length]) };
+      return {
+        flops: 0,
+        bytes: source + touched(kernel.target, [...kernel.rows, kernel.kind === "sort" ? kernel.take : kernel.length]),
+      };
     }
     default: {
       const { n, groups, ic, oc, ih, iw, oh, ow, kh, kw } = kernel.shape;
       const x = [n, groups * ic, ih, iw];
       const w = [groups * oc, ic, kh, kw];
       const y = [n, groups * oc, oh, ow];
-      const [a, b, out] = kernel.kind === "conv2d" ? [x, w, y] : kernel.kind === "conv2dInputGrad" ? [y, w, x] : [x, y, w];
-      const bytes = touched(kernel.a, a) + touched(kernel.b, b) + [...kernel.epilogue.sources, kernel.epilogue.target].reduce((s, e) => s + touched(e, out), 0);
+      const [a, b, out] =
+        kernel.kind === "conv2d" ? [x, w, y] : kernel.kind === "conv2dInputGrad" ? [y, w, x] : [x, y, w];
+      const bytes =
+        touched(kernel.a, a) +
+        touched(kernel.b, b) +
+        [...kernel.epilogue.sources, kernel.epilogue.target].reduce((s, e) => s + touched(e, out), 0);
       return { flops: 2 * product(y) * ic * kh * kw, bytes };
     }
   }
 }
-

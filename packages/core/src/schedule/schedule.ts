@@ -116,7 +116,12 @@ export class Scheduler {
   private growsOrVanishes(u: Vertex, numel: number): boolean {
     if (u.numel > numel) return true;
     const users = this.users.get(u) ?? [];
-    return !this.roots.has(u) && (u.op.kind === "move" || u.op.kind === "map") && users.length > 0 && users.every((w) => this.growsOrVanishes(w, numel));
+    return (
+      !this.roots.has(u) &&
+      (u.op.kind === "move" || u.op.kind === "map") &&
+      users.length > 0 &&
+      users.every((w) => this.growsOrVanishes(w, numel))
+    );
   }
 
   /** Rough cost of computing one element from what is in memory: 1 a load, 0.2 an operation, 100 a transcendental. */
@@ -147,7 +152,13 @@ export class Scheduler {
       const users = this.users.get(v) ?? [];
       if (users.length !== 1 || (v !== t && this.roots.has(v))) break;
       const [u] = users;
-      if (u.op.kind !== "map" || this.claimed.has(u) || u.shape.length !== t.shape.length || u.shape.some((d, i) => d !== t.shape[i])) break;
+      if (
+        u.op.kind !== "map" ||
+        this.claimed.has(u) ||
+        u.shape.length !== t.shape.length ||
+        u.shape.some((d, i) => d !== t.shape[i])
+      )
+        break;
       chain.push(u);
       v = u;
       if (this.materialized.has(u)) break;
@@ -204,7 +215,8 @@ export class Scheduler {
   private join(v: Vertex): boolean {
     const needs = this.dependencies(v);
     const candidates = [...needs].filter((u): u is LoopUnit => u.kind === "loop").reverse();
-    for (const u of this.units.slice(-12).reverse()) if (u.kind === "loop" && !needs.has(u) && this.related(u, v)) candidates.push(u);
+    for (const u of this.units.slice(-12).reverse())
+      if (u.kind === "loop" && !needs.has(u) && this.related(u, v)) candidates.push(u);
     for (const unit of candidates) {
       if ([...needs].some((n) => n !== unit && this.reaches(n, unit))) continue;
       const group = unit.group.with(v, this.around);
@@ -299,7 +311,9 @@ export class Scheduler {
     try {
       const value = builder.compute(result, here);
       const buffers = new Set([...operands, builder].flatMap((b) => b.sources.map((s) => this.buffer(s.vertex))));
-      return buffers.size < MAX_BUFFERS ? { kind: "template", template: t, result, operands, epilogue: { builder, value } } : null;
+      return buffers.size < MAX_BUFFERS
+        ? { kind: "template", template: t, result, operands, epilogue: { builder, value } }
+        : null;
     } catch (error) {
       if (error instanceof SplitLoop || error instanceof Incompatible) return null;
       throw error;
@@ -313,7 +327,10 @@ export class Scheduler {
     if (!this.inMemory(base)) throw new Materialize(base);
     const builder = new KernelBuilder(x.shape, (v) => (this.inMemory(v) ? { kind: "memory" } : { kind: "inline" }));
     try {
-      builder.read(x, x.shape.map((_, i) => variableForm(i)));
+      builder.read(
+        x,
+        x.shape.map((_, i) => variableForm(i)),
+      );
     } catch (error) {
       if (error instanceof SplitLoop) throw new Materialize(x);
       throw error;

@@ -90,7 +90,16 @@ export function trace(requests: readonly Request[]): Trace {
     }
     let v = byKey.get(key);
     if (!v) {
-      v = { id: vertices.length, op, inputs, shape: node.shape, numel: numelOf(node.shape), dtype: node.computeDType, slot, order: node.id };
+      v = {
+        id: vertices.length,
+        op,
+        inputs,
+        shape: node.shape,
+        numel: numelOf(node.shape),
+        dtype: node.computeDType,
+        slot,
+        order: node.id,
+      };
       vertices.push(v);
       byKey.set(key, v);
       parts.push(key);
@@ -129,7 +138,8 @@ export function trace(requests: readonly Request[]): Trace {
 
 const LEAF: Op = { kind: "leaf" };
 
-const sameShape = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
 
 function lost(node: Node): DeviceError {
   const what = node.label ? `"${node.label}"` : `a tensor of shape [${node.shape}]`;

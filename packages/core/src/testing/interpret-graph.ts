@@ -160,9 +160,13 @@ function mapped(e: Expr, inputs: readonly Float64Array[], out: Float64Array): Fl
     if (l.op === "arg") types[l.value] = l.type;
     return l;
   });
-  const run = compile(loads);
-  const env = { buffers: inputs, uniforms: [], sources: inputs.map((_, i) => access(i, types[i])), acc: [] };
-  for (let i = 0; i < out.length; i++) out[i] = Number(run(env, [i]));
+  const run = compile(loads, {
+    buffers: inputs,
+    uniforms: [],
+    sources: inputs.map((_, i) => access(i, types[i])),
+    acc: [],
+  });
+  for (let i = 0; i < out.length; i++) out[i] = run([i]);
   return out;
 }
 

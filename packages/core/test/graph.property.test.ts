@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { engine } from "../dist/engine.js";
+import * as k from "../dist/index.js";
+import { interpretGraph } from "../dist/testing/interpret-graph.js";
+import { build, type Program, programs } from "./random-graphs.js";
+
+/** Multiplies the number of programs, for a longer search: `KINDLING_RUNS=20 pnpm test:unit graph`. */
+const RUNS = Number(process.env.KINDLING_RUNS ?? 1);
+
+let devices: k.Device[];
+
+beforeAll(async () => {
+  devices = [await k.createCpuDevice({ threads: 1 }), await k.createCpuDevice({ threads: 3 })];
+});
+afterAll(() => {
+  for (const d of devices) d.close();
+});
+
+/** All results of a program, all at once, on a device. */
+async function values(program: Program, device: k.Device, fuse = true, share = true): Promise<ArrayLike<number>[]> {
+  await k.setDefaultDevice(device);
+  engine.schedule = { fuse, share };
+  const { results } = build(program);
+  for (const r of results) r.retain();
+  const all: ArrayLike<number>[] = [];
+  for (const r of results) all.push((await r.data()) as Float32Array);
+  engine.schedule = { fuse: true, share: true };
+  return all;
+}
+
+function near(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number): void {
+  expect(got.length).toBe(want.length);
+  for (let i = 0; i < want.length; i++) {
+    if (Number.isNaN(want[i]) || Math.abs(want[i]) === Infinity) expect(got[i]).toBe(want[i]);
+    else expect(Math.abs(got[i] - want[i])).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(want[i])));
+  }
+}
+
+describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
+  it("give what the f64 interpreter of the operators gives", async () => {
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const want = build(program).results.map((t) => interpretGraph(t.node));
+        const got = await values(program, devices[0]);
+        got.forEach((g, i) => {
+          near(g, want[i], 2e-5);
+        });
+      }),
+      { numRuns: 150 * RUNS },
+    );
+  });
+
+  it("are the same fused and unfused, in shared and in fresh memory", async () => {
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const plain = await values(program, devices[0], false, false);
+        for (const [fuse, share] of [
+          [true, true],
+          [true, false],
+          [false, true],
+        ]) {
+          const other = await values(program, devices[0], fuse, share);
+          other.forEach((g, i) => {
+            near(g, plain[i], 1e-5);
+          });
+        }
+      }),
+      { numRuns: 60 * RUNS },
+    );
+  });
+
+  it("have the same bits on any number of threads", async () => {
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const one = await values(program, devices[0]);
+        const three = await values(program, devices[1]);
+        expect(three).toEqual(one);
+      }),
+      { numRuns: 40 * RUNS },
+    );
+  });
+
+  it("have gradients that central differences confirm", async () => {
+    // Away from kinks and jumps only: programs of smooth operators.
+    const rough = new Set(["relu", "where", "max", "sort", "square", "conv"]);
+    const smooth = programs.map((p) => ({ ...p, names: p.names.map((n) => (rough.has(n) ? "tanh" : n)) }));
+    await fc.assert(
+      fc.asyncProperty(smooth, fc.nat(1000), async (program, choice) => {
+        await k.setDefaultDevice(devices[0]);
+        const { leaves, results } = build(program, true);
+        const out = results[results.length - 1];
+        fc.pre(out.requiresGrad && out.numel > 0);
+        const weights = k.fromHost(
+          Float32Array.from({ length: out.numel }, (_, i) => Math.cos(i)),
+          out.shape,
+        );
+        out.mul(weights).sum().backward();
+        const grads = await Promise.all(leaves.map((l) => (l.grad ? l.grad.data() : null)));
+        const which = grads[0] ? 0 : 1;
+        fc.pre(grads[which] !== null);
+        const i = choice % leaves[which].numel;
+        // The interpreter gives the difference in f64.
+        const at = (delta: number): number => {
+          const shifted = build(program);
+          const host = shifted.leaves[which].hostData() as Float32Array;
+          const before = host[i];
+          host[i] = before + delta;
+          const exact = host[i] - before;
+          const v = interpretGraph(shifted.results[shifted.results.length - 1].node);
+          const sum = v.reduce((n, x, j) => n + x * Math.fround(Math.cos(j)), 0);
+          host[i] = before;
+          return exact === 0 ? 0 : sum / (2 * Math.abs(exact));
+        };
+        const h = 1 / 256;
+        const numeric = at(h) - at(-h);
+        const got = (grads[which] as Float32Array)[i];
+        expect(Math.abs(got - numeric)).toBeLessThanOrEqual(2e-3 * Math.max(1, Math.abs(numeric)));
+      }),
+      { numRuns: 100 * RUNS },
+    );
+  });
+});
