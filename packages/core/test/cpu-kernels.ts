@@ -49,13 +49,11 @@ export function runCpuKernel(
   const run = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
   for (const [begin, end] of pieces) run(params, begin, end, scratch);
 
-  const outside = bytes.slice(0, scratch);
-  outside.fill(GUARD, params, params + kernel.params.byteLength);
-  buffers.forEach((b, i) => {
-    outside.fill(GUARD, places[i], places[i] + b.byteLength);
+  const ends = [params + kernel.params.byteLength, ...buffers.map((b, i) => places[i] + b.byteLength)];
+  [...places, scratch].forEach((next, i) => {
+    const touched = bytes.subarray(ends[i], next).findIndex((x) => x !== GUARD);
+    if (touched >= 0) throw new Error(`the kernel wrote outside of its buffers, at byte ${ends[i] + touched}`);
   });
-  const touched = outside.findIndex((x) => x !== GUARD);
-  if (touched >= 0) throw new Error(`the kernel wrote outside of its buffers, at byte ${touched}`);
   buffers.forEach((b, i) => {
     view(b).set(bytes.subarray(places[i], places[i] + b.byteLength));
   });

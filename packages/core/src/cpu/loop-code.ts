@@ -30,7 +30,7 @@ export const TASK_WORDS = {
 } as const;
 
 /** Points after which a sum in f32 is carried over to f64, so that its error does not grow with its length. */
-const BLOCK = { rows: 256, inner: 2048 } as const;
+const BLOCK = { rows: 64, inner: 1024 } as const;
 
 type Reduce = Extract<LoopSweep, { kind: "reduce" }>;
 type Store = Extract<LoopSweep, { kind: "store" }>;

@@ -1,0 +1,241 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { printLoop } from "../dist/cpu/loop.js";
+import { type Expr, type ExprOp, expr } from "../dist/expr.js";
+import type { Access, LoopKernel, Stage } from "../dist/kernel.js";
+import { interpretKernel } from "../dist/testing/interpret-kernel.js";
+import { runCpuKernel } from "./cpu-kernels.js";
+
+const at = (buffer: number, strides: readonly number[]): Access => ({
+  buffer,
+  dtype: "float32",
+  offset: 0,
+  strides,
+  bounds: [],
+  indirect: [],
+});
+const load = (source: number): Expr => expr("load", "f32", [], source);
+const acc = (stage: number): Expr => expr("acc", "f32", [], stage);
+const of = (op: ExprOp, ...args: Expr[]): Expr => expr(op, "f32", args);
+const sum = (value: Expr): Stage => ({ kind: "reduce", op: "sum", type: "f32", value });
+const store = (per: "row" | "point", target: Access, value: Expr): Stage => ({ kind: "store", per, target, value });
+
+/** Numbers in [low, high), the same in every run. */
+const noise = (n: number, low = -1, high = 1): Float32Array => {
+  let state = n | 1;
+  return Float32Array.from({ length: n }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return low + ((high - low) * (state >>> 8)) / 2 ** 24;
+  });
+};
+
+const softmax = (rows: number, inner: number, strides: readonly number[]): LoopKernel => {
+  const shifted = of("exp", of("sub", load(0), acc(0)));
+  return {
+    kind: "loop",
+    name: "softmax",
+    rows: [rows],
+    inner: [inner],
+    sources: [at(0, strides)],
+    stages: [
+      { kind: "reduce", op: "max", type: "f32", value: load(0) },
+      sum(shifted),
+      store("point", at(1, strides), of("div", shifted, acc(1))),
+    ],
+  };
+};
+
+/** Mean and variance of each channel of [n, c, hw]. */
+const statistics = (n: number, c: number, hw: number): LoopKernel => {
+  const count = expr("const", "f32", [], 1 / (n * hw));
+  const deviation = of("sub", load(0), of("mul", acc(0), count));
+  return {
+    kind: "loop",
+    name: "statistics",
+    rows: [c],
+    inner: [n, hw],
+    sources: [at(0, [hw, c * hw, 1])],
+    stages: [
+      sum(load(0)),
+      sum(of("mul", deviation, deviation)),
+      store("row", at(1, [1, 0, 0]), of("mul", acc(0), count)),
+      store("row", at(2, [1, 0, 0]), of("mul", acc(1), count)),
+    ],
+  };
+};
+
+const total = (n: number): LoopKernel => ({
+  kind: "loop",
+  name: "total",
+  rows: [],
+  inner: [n],
+  sources: [at(0, [1])],
+  stages: [sum(load(0)), store("row", at(1, [0]), acc(0))],
+});
+
+/** Sums of the columns of [n, c]. */
+const columns = (n: number, c: number): LoopKernel => ({
+  kind: "loop",
+  name: "columns",
+  rows: [c],
+  inner: [n],
+  sources: [at(0, [1, c])],
+  stages: [sum(load(0)), store("row", at(1, [1, 0]), acc(0))],
+});
+
+/** Runs the kernel and the interpreter; the largest difference relative to the largest number. */
+function relativeError(kernel: LoopKernel, buffers: readonly Float32Array[]): number {
+  const [got, expected] = [buffers.map((b) => b.slice()), buffers.map((b) => b.slice())];
+  runCpuKernel(printLoop(kernel), got);
+  interpretKernel(kernel, expected);
+  let [error, scale] = [0, 0];
+  expected.forEach((b, i) => {
+    b.forEach((x, j) => {
+      error = Math.max(error, Math.abs(x - got[i][j]));
+      scale = Math.max(scale, Math.abs(x));
+    });
+  });
+  return error / scale;
+}
+
+describe("rows of reductions on the cpu device", () => {
+  it.each([
+    [3, 1000, [1000, 1]],
+    [7, 10, [10, 1]],
+    [1000, 5, [1, 1000]],
+    [5, 3, [3, 1]],
+  ])("computes softmax of %i rows of %i", (rows, inner, strides) => {
+    const x = noise(rows * inner, -5, 5);
+    expect(relativeError(softmax(rows, inner, strides), [x, new Float32Array(x.length)])).toBeLessThan(3e-7);
+  });
+
+  it.each([
+    [4, 6, 49],
+    [2, 3, 3000],
+    [300, 5, 1],
+  ])("computes the statistics of [%i, %i, %i]", (n, c, hw) => {
+    const x = noise(n * c * hw, 2, 3);
+    const buffers = [x, new Float32Array(c), new Float32Array(c)];
+    expect(relativeError(statistics(n, c, hw), buffers)).toBeLessThan(2e-7);
+  });
+
+  it("sums ten million numbers to f32's precision", () => {
+    const x = noise(10_000_000, 0, 1);
+    const exact = x.reduce((s, v) => s + v, 0);
+    const out = new Float32Array(1);
+    runCpuKernel(printLoop(total(x.length)), [x, out]);
+    expect(Math.abs(out[0] - exact) / exact).toBeLessThan(2e-7);
+  });
+
+  it("sums long columns to f32's precision", () => {
+    const x = noise(300_000 * 5, 0, 1);
+    expect(relativeError(columns(300_000, 5), [x, new Float32Array(5)])).toBeLessThan(2e-7);
+  });
+
+  it("keeps infinities and NaN in sums", () => {
+    for (const [value, expected] of [
+      [Infinity, Infinity],
+      [-Infinity, -Infinity],
+      [Number.NaN, Number.NaN],
+    ]) {
+      const x = new Float32Array(5000).fill(1);
+      x[17] = value;
+      const out = new Float32Array(1);
+      runCpuKernel(printLoop(total(x.length)), [x, out]);
+      expect(out[0]).toBe(expected);
+    }
+  });
+});
+
+describe("tasks of the cpu device", () => {
+  const rowMajor: LoopKernel = {
+    kind: "loop",
+    name: "map",
+    rows: [70, 33, 130],
+    inner: [],
+    sources: [at(0, [33 * 130, 130, 1]), at(1, [0, 1, 0])],
+    stages: [store("row", at(2, [33 * 130, 130, 1]), of("exp", of("mul", load(0), load(1))))],
+  };
+  const flat: LoopKernel = {
+    kind: "loop",
+    name: "flat",
+    rows: [300_007],
+    inner: [],
+    sources: [at(0, [1])],
+    stages: [store("row", at(1, [1]), of("tanh", load(0)))],
+  };
+  const kernels: [LoopKernel, number[]][] = [
+    [rowMajor, [300_300, 33, 300_300]],
+    [flat, [300_007, 300_007]],
+    [softmax(3000, 70, [70, 1]), [210_000, 210_000]],
+    [statistics(40, 64, 200), [512_000, 64, 64]],
+    [columns(2000, 500), [1_000_000, 500]],
+  ];
+
+  it("are many enough for large kernels, and one for small ones", () => {
+    for (const [kernel] of kernels) expect(printLoop(kernel).tasks, kernel.name).toBeGreaterThanOrEqual(8);
+    expect(printLoop(softmax(4, 10, [10, 1])).tasks).toBe(1);
+    expect(printLoop(softmax(0, 10, [10, 1])).tasks).toBe(0);
+  });
+
+  it("give the same bits however they are divided", () => {
+    for (const [kernel, sizes] of kernels) {
+      const printed = printLoop(kernel);
+      const buffers = sizes.map((n, i) =>
+        i === 0 || (kernel === rowMajor && i === 1) ? noise(n) : new Float32Array(n),
+      );
+      const whole = buffers.map((b) => b.slice());
+      runCpuKernel(printed, whole);
+      const cuts = fc.uniqueArray(fc.integer({ min: 1, max: printed.tasks - 1 }), { maxLength: 6 });
+      fc.assert(
+        fc.property(cuts, fc.boolean(), (points, reverse) => {
+          const ends = [0, ...points.sort((a, b) => a - b), printed.tasks];
+          const pieces = ends.slice(1).map((end, i) => [ends[i], end] as const);
+          const got = buffers.map((b) => b.slice());
+          runCpuKernel(printed, got, [], reverse ? pieces.reverse() : pieces);
+          got.forEach((b, i) => {
+            expect(Buffer.compare(Buffer.from(b.buffer), Buffer.from(whole[i].buffer)), kernel.name).toBe(0);
+          });
+        }),
+        { numRuns: 5 },
+      );
+    }
+  });
+
+  it("share code between kernels that differ in numbers only", () => {
+    const key = (kernel: LoopKernel): string => printLoop(kernel).code.key;
+    expect(key(softmax(30, 1000, [1000, 1]))).toBe(key(softmax(7, 200, [333, 1])));
+    expect(key(statistics(4, 6, 49))).toBe(key(statistics(8, 12, 100)));
+    expect(key(softmax(30, 100, [1, 30]))).not.toBe(key(softmax(30, 100, [100, 1])));
+    expect(key(flat)).not.toBe(key({ ...flat, stages: [store("row", at(1, [1]), of("exp", load(0)))] }));
+  });
+});
+
+describe("stores in place", () => {
+  it("compute all values of a point before the first is written", () => {
+    const decay = (x: Expr, y: Expr, keep: number): Expr =>
+      of("add", of("mul", x, expr("const", "f32", [], keep)), of("mul", y, expr("const", "f32", [], 1 - keep)));
+    const n = 1003;
+    const [p, g, m] = [load(0), load(1), load(2)];
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "momentum",
+      rows: [n],
+      inner: [],
+      sources: [at(0, [1]), at(1, [1]), at(2, [1])],
+      stages: [
+        store("row", at(2, [1]), decay(m, g, 0.9)),
+        store("row", at(0, [1]), of("sub", p, of("mul", expr("uniform", "f32", [], 0), of("sqrt", of("abs", m))))),
+      ],
+    };
+    const buffers = [noise(n), noise(n, 0, 1), noise(n, 2, 3)];
+    const uniforms = new Uint32Array(Float32Array.of(0.1).buffer);
+    const [got, expected] = [buffers.map((b) => b.slice()), buffers.map((b) => b.slice())];
+    runCpuKernel(printLoop(kernel), got, uniforms);
+    interpretKernel(kernel, expected, uniforms);
+    for (let i = 0; i < n; i++) {
+      expect(got[0][i]).toBeCloseTo(expected[0][i], 6);
+      expect(got[2][i]).toBeCloseTo(expected[2][i], 6);
+    }
+  });
+});

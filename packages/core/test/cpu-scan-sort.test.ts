@@ -1,0 +1,119 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { printScan } from "../dist/cpu/scan.js";
+import { printSort } from "../dist/cpu/sort.js";
+import type { ComputeDType, TypedArray } from "../dist/dtype.js";
+import { float16ToNumber } from "../dist/float16.js";
+import type { Access, ScanKernel, SortKernel } from "../dist/kernel.js";
+import { interpretKernel } from "../dist/testing/interpret-kernel.js";
+import { runCpuKernel } from "./cpu-kernels.js";
+import { arrayOf } from "./random-loops.js";
+
+/** An access to […rows, length] whose elements along the row are `gap` apart, forwards or backwards. */
+function access(buffer: number, dtype: ComputeDType, shape: readonly number[], gap: number, reverse: boolean): Access {
+  const strides = shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1) * gap);
+  const last = shape.length - 1;
+  const offset = reverse ? strides[last] * Math.max(shape[last] - 1, 0) : 0;
+  if (reverse) strides[last] *= -1;
+  return { buffer, dtype, offset, strides, bounds: [], indirect: [] };
+}
+
+const cases = fc.record({
+  dtype: fc.constantFrom<ComputeDType>("float32", "float16", "int32", "uint8", "bool"),
+  rows: fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 2 }),
+  length: fc.integer({ min: 0, max: 70 }),
+  gap: fc.integer({ min: 1, max: 3 }),
+  reverse: fc.boolean(),
+  padding: fc.integer({ min: 0, max: 3 }),
+  descending: fc.boolean(),
+  part: fc.double({ min: 0, max: 1, noNaN: true }),
+  seed: fc.nat(1000),
+});
+
+/** Few different numbers, so that equal ones meet; and infinities, NaN and both zeros. */
+const data = (dtype: ComputeDType, n: number, seed: number): TypedArray =>
+  arrayOf(dtype, n, (i) => {
+    const k = (Math.imul(i + seed, 0x9e3779b1) >>> 20) % 23;
+    return dtype === "int32" || k < 19
+      ? (k - 9) / (dtype === "int32" ? 1 : 2)
+      : [Infinity, -Infinity, Number.NaN, -0][k - 19];
+  });
+
+function check(kernel: ScanKernel | SortKernel, buffers: readonly TypedArray[], pieces?: number): void {
+  const [got, expected] = [buffers.map((b) => b.slice() as TypedArray), buffers.map((b) => b.slice() as TypedArray)];
+  interpretKernel(kernel, expected);
+  const printed = kernel.kind === "scan" ? printScan(kernel) : printSort(kernel);
+  const cut = Math.min(pieces ?? 0, printed.tasks);
+  runCpuKernel(
+    printed,
+    got,
+    [],
+    [
+      [cut, printed.tasks],
+      [0, cut],
+    ],
+  );
+  const decode = kernel.target.dtype === "float16" ? float16ToNumber : Number;
+  expect(Array.from(got[1], (x) => decode(Number(x)))).toEqual(Array.from(expected[1], (x) => decode(Number(x))));
+}
+
+describe("sorting on the cpu device", () => {
+  it("gives the order of a stable sort in which NaN is the largest", () => {
+    fc.assert(
+      fc.property(cases, ({ dtype, rows, length, gap, reverse, descending, part, seed }) => {
+        const take = Math.round(length * part);
+        const count = rows.reduce((a, b) => a * b, 1);
+        const kernel: SortKernel = {
+          kind: "sort",
+          name: "sort",
+          rows,
+          length,
+          take,
+          descending,
+          source: access(0, dtype, [...rows, length], gap, reverse),
+          target: access(1, "int32", [...rows, take], 1, false),
+        };
+        check(kernel, [data(dtype, count * length * gap + 1, seed), new Int32Array(count * take + 1)]);
+      }),
+    );
+  });
+
+  it("sorts long rows in tasks of their own", () => {
+    const [rows, length] = [7, 5000];
+    const kernel: SortKernel = {
+      kind: "sort",
+      name: "sort",
+      rows: [rows],
+      length,
+      take: length,
+      descending: false,
+      source: access(0, "float32", [rows, length], 1, false),
+      target: access(1, "int32", [rows, length], 1, false),
+    };
+    expect(printSort(kernel).tasks).toBeGreaterThan(1);
+    check(kernel, [data("float32", rows * length, 5), new Int32Array(rows * length)], 2);
+  });
+});
+
+describe("running sums on the cpu device", () => {
+  it("add along the row, and take 0 where the source is out of bounds", () => {
+    fc.assert(
+      fc.property(cases, ({ dtype, rows, length, gap, reverse, padding, seed }) => {
+        const count = rows.reduce((a, b) => a * b, 1);
+        const to: ComputeDType = dtype === "float32" || dtype === "float16" ? dtype : "int32";
+        const source = access(0, dtype, [...rows, length], gap, reverse);
+        const along = rows.map(() => 0);
+        const kernel: ScanKernel = {
+          kind: "scan",
+          name: "scan",
+          rows,
+          length,
+          source: { ...source, bounds: [{ offset: -padding, strides: [...along, 1], size: Math.max(1, length - 5) }] },
+          target: access(1, to, [...rows, length], 1, false),
+        };
+        const target = arrayOf(to, count * length + 1, () => 0);
+        check(kernel, [data(dtype, count * length * gap + 1, seed), target]);
+      }),
+    );
+  });
+});
