@@ -22,11 +22,13 @@ const store = (per: "row" | "point", target: Access, value: Expr): Stage => ({ k
 
 /** Numbers in [low, high), the same in every run. */
 const noise = (n: number, low = -1, high = 1): Float32Array => {
+  const out = new Float32Array(n);
   let state = n | 1;
-  return Float32Array.from({ length: n }, () => {
+  for (let i = 0; i < n; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return low + ((high - low) * (state >>> 8)) / 2 ** 24;
-  });
+    out[i] = low + ((high - low) * (state >>> 8)) / 2 ** 24;
+  }
+  return out;
 };
 
 const softmax = (rows: number, inner: number, strides: readonly number[]): LoopKernel => {
@@ -128,8 +130,8 @@ describe("rows of reductions on the cpu device", () => {
   });
 
   it("sums long columns to f32's precision", () => {
-    const x = noise(300_000 * 5, 0, 1);
-    expect(relativeError(columns(300_000, 5), [x, new Float32Array(5)])).toBeLessThan(2e-7);
+    const x = noise(100_000 * 5, 0, 1);
+    expect(relativeError(columns(100_000, 5), [x, new Float32Array(5)])).toBeLessThan(2e-7);
   });
 
   it("keeps infinities and NaN in sums", () => {
@@ -169,7 +171,7 @@ describe("tasks of the cpu device", () => {
     [flat, [300_007, 300_007]],
     [softmax(3000, 70, [70, 1]), [210_000, 210_000]],
     [statistics(40, 64, 200), [512_000, 64, 64]],
-    [columns(2000, 500), [1_000_000, 500]],
+    [columns(1000, 500), [500_000, 500]],
   ];
 
   it("are many enough for large kernels, and one for small ones", () => {

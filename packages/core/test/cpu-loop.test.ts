@@ -29,7 +29,7 @@ describe("loop kernels on the cpu device", () => {
         runCpuKernel(printLoop(kernel), got, uniforms);
         expect(written(kernel, got), JSON.stringify(kernel)).toEqual(written(kernel, expected));
       }),
-      { numRuns: 500, endOnFailure: true },
+      { numRuns: 300, endOnFailure: true },
     );
   });
 });

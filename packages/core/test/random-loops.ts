@@ -166,7 +166,10 @@ export function randomLoop(g: GeneratorValue): RandomLoop {
       }
     }
     if (choice === 6 && rank > 0) return cast(type, expr("index", "i32", [], int(0, rank - 1)));
-    if (choice === 7) return cast(type, expr("uniform", pick(SCALARS), [], int(0, 2)));
+    if (choice === 7) {
+      const scalar = pick(SCALARS);
+      return cast(type, expr("uniform", scalar, [], scalar === "f32" ? 1 : int(0, 2)));
+    }
     if (choice === 8) {
       const first = perRow ? pointSources : 0;
       if (sources.length > first)
