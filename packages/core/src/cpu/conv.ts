@@ -10,6 +10,7 @@
 
 import type { Access, ConvKernel } from "../kernel.js";
 import { type Axis, inBounds, inputAxis, phasesOf, reach, slabSize } from "./conv-axes.js";
+import { absorbBounds } from "./conv-bounds.js";
 import { isDepthwise, printDepthwise } from "./conv-depthwise.js";
 import { type AffineStrides, spread, takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
@@ -24,7 +25,8 @@ import {
 } from "./gemm-spec.js";
 import type { CpuKernel } from "./kernel.js";
 
-export function printConv(kernel: ConvKernel): CpuKernel {
+export function printConv(given: ConvKernel): CpuKernel {
+  const kernel = absorbBounds(given);
   checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
   const epilogue = takeApart(kernel.epilogue, 4);

@@ -92,6 +92,7 @@ export function planBlocks(c: Contraction, { mr, nr }: TileShape): BlockPlan {
       const items = batch * mBlocks * nBlocks;
       const multiply = roundUp(m, mr) * roundUp(n, nr) * k * MULTIPLY;
       const move = m * k * nBlocks * costA + n * k * mBlocks * costB;
+      // Blocks that outgrow the cache are slower by about as much as they do; threads without an item are idle.
       const excess =
         Math.max(1, (mt * kt) / LIMIT.a) * Math.max(1, (nt * kt) / LIMIT.b) * Math.max(1, (mt * nt) / LIMIT.c);
       const idle = (roundUp(items, Math.min(4, wanted)) / items) * Math.max(1, wanted / items);
