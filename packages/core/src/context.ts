@@ -5,6 +5,8 @@ export const context = {
   gradEnabled: true,
   /** How deep we are inside code whose tensors are not the user's: modules, functionals, backward, step. */
   depth: 0,
+  /** Operators applied since the last flush. */
+  operations: 0,
   /** On while backward() builds nodes: reading a tensor there does not count as using it. */
   inBackward: false,
 };

@@ -16,7 +16,7 @@ import { Storage } from "./storage.js";
 
 /** Tensors up to this size that user code made are always kept: losses, metrics. */
 const SMALL_BYTES = 4096;
-/** A graph of more nodes is flushed when the outermost module call returns. */
+/** A graph of more operators is flushed when the outermost module call returns. */
 const NODE_LIMIT = 20_000;
 /** Runs that may be in flight before a step waits. */
 const RUN_AHEAD = 2;
@@ -63,7 +63,6 @@ export class Engine {
   private readonly plans = new Map<string, CompiledPlan>();
   private readonly hostCopies = new Set<Storage>();
   private flushes = 0;
-  private firstNode = 0;
   private backwardPending = false;
   private counted = noStats();
 
@@ -76,11 +75,13 @@ export class Engine {
     return this.device;
   }
 
-  /** Makes `device` the one that computes; tensors in memory of another move through the host. */
+  /** Makes `device` the one that computes; what lives on another moves to the host, and to it when it is used. */
   async use(device: Device): Promise<void> {
-    if (this.device && this.device !== device) {
+    const before = this.device;
+    if (before && before !== device) {
       this.flush();
-      await this.device.settle(0);
+      await Storage.evacuate(before);
+      this.hostCopies.clear();
     }
     this.device = device;
     this.starting = Promise.resolve(device);
@@ -134,7 +135,7 @@ export class Engine {
 
   /** Flushes a graph that outgrew its bound. */
   bound(): void {
-    if (this.device && Node.created - this.firstNode > NODE_LIMIT) this.flush();
+    if (this.device && context.operations > NODE_LIMIT) this.flush();
   }
 
   // Flushing.
@@ -191,7 +192,7 @@ export class Engine {
     }
     for (const node of this.releasing) this.release(node);
     this.releasing = [];
-    this.firstNode = Node.created;
+    context.operations = 0;
     this.flushes++;
     this.evict();
   }
@@ -253,10 +254,6 @@ export class Engine {
 
   /** The buffer of a storage, filled from the host if it is not there yet. */
   private onDevice(device: Device, storage: Storage): DeviceBuffer {
-    if (storage.device && storage.device !== device)
-      throw new DeviceError(
-        `a tensor of dtype ${storage.dtype} is in memory of device ${storage.device.name}, but ${device.name} computes now; read it with data() before changing devices`,
-      );
     storage.lastUse = this.flushes;
     if (!storage.buffer) {
       const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(storage.dtype as "float32")));

@@ -58,8 +58,7 @@ export interface GradSink {
 }
 
 export class Node {
-  /** How many nodes were made so far. */
-  static created = 0;
+  private static created = 0;
   /** Creation order. */
   readonly id = Node.created++;
   /** Inputs, let go once the node is realized and autograd does not need them. */

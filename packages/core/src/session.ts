@@ -20,9 +20,15 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   if (typeof device === "string" && device !== "auto" && device !== "cpu")
     throw new DeviceError(`there is no device "${String(device)}"; known: "auto", "cpu", or a Device object`);
   const chosen = typeof device === "string" ? await createCpuDevice({ threads, memoryLimit }) : device;
+  const before = engine.device;
   await engine.use(chosen);
+  // A device that was made here is nobody else's.
+  if (before && before !== chosen && ours.has(before)) before.close();
+  if (typeof device === "string") ours.add(chosen);
   return chosen;
 }
+
+const ours = new WeakSet<Device>();
 
 /** Makes an already started device the one that computes. */
 export const setDefaultDevice = (device: Device): Promise<void> => engine.use(device);

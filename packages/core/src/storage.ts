@@ -4,11 +4,20 @@
  */
 
 import type { Device, DeviceBuffer } from "./device.js";
-import type { ComputeDType, DType, TypedArray } from "./dtype.js";
+import { type ComputeDType, type DType, dtypeInfo, type TypedArray } from "./dtype.js";
 
-const registry = new FinalizationRegistry<{ device: Device; buffer: DeviceBuffer }>(({ device, buffer }) =>
-  device.free(buffer),
-);
+/** What a storage holds on a device, and the way back to the storage while it lives. */
+interface Holding {
+  readonly device: Device;
+  readonly buffer: DeviceBuffer;
+  readonly storage: WeakRef<Storage>;
+}
+
+const holdings = new Set<Holding>();
+
+const registry = new FinalizationRegistry<Holding>((holding) => {
+  if (holdings.delete(holding)) holding.device.free(holding.buffer);
+});
 
 export class Storage {
   /** Counts writes in place; a node is the value of one version. */
@@ -17,6 +26,7 @@ export class Storage {
   buffer: DeviceBuffer | null = null;
   /** The values on the host, where they came from there or were read. Dropped by a write on the device. */
   host: TypedArray | null = null;
+  private holding: Holding | null = null;
   /** The flush that used the device's copy last. */
   lastUse = 0;
 
@@ -40,15 +50,31 @@ export class Storage {
   attach(device: Device, buffer: DeviceBuffer): void {
     this.device = device;
     this.buffer = buffer;
-    registry.register(this, { device, buffer }, this);
+    this.holding = { device, buffer, storage: new WeakRef(this) };
+    holdings.add(this.holding);
+    registry.register(this, this.holding, this);
   }
 
   /** Gives the device's part back now. */
   release(): void {
-    if (!this.buffer || !this.device) return;
+    if (!this.holding) return;
     registry.unregister(this);
-    this.device.free(this.buffer);
+    holdings.delete(this.holding);
+    this.holding.device.free(this.holding.buffer);
+    this.holding = null;
     this.buffer = null;
     this.device = null;
+  }
+
+  /** Brings everything that lives on `device` to the host, and frees it there. */
+  static async evacuate(device: Device): Promise<void> {
+    for (const holding of [...holdings]) {
+      const storage = holding.device === device ? holding.storage.deref() : undefined;
+      if (!storage) continue;
+      const dtype = storage.dtype as ComputeDType;
+      const { array } = dtypeInfo(dtype);
+      storage.host ??= new array(await device.read(holding.buffer, 0, storage.numel * device.elementBytes(dtype)));
+      storage.release();
+    }
   }
 }

@@ -41,8 +41,7 @@ interface View {
 export class Tensor implements GradSink {
   /** Shown in error messages. */
   name: string | undefined;
-  /** The gradient that backward() accumulated, or null. */
-  grad: Tensor | null = null;
+  #grad: Tensor | null = null;
   #node: Node;
   #cell: Cell | null = null;
   #view: View | null = null;
@@ -153,19 +152,27 @@ export class Tensor implements GradSink {
     return value.requiresGrad ? withoutGrad(value) : value;
   }
 
+  /** The gradient that backward() accumulated, or null. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  set grad(gradient: Tensor | null) {
+    if (this.#grad) engine.drop(this.#grad.value);
+    if (gradient) engine.hold(gradient.node);
+    this.#grad = gradient;
+  }
+
   /** Collects a gradient; backward() calls it. */
   accumulate(gradient: Node): void {
-    const old = this.grad;
-    const sum = old ? elementwise("add", old.node, gradient) : gradient;
-    if (old) engine.drop(old.value);
-    engine.hold(sum);
-    this.grad = new Tensor(sum);
+    const old = this.#grad;
+    this.grad = new Tensor(old ? elementwise("add", old.node, gradient) : gradient);
   }
 
   /** Rebinds the gradient to a value that lives elsewhere, as in an optimizer's arena. */
   bindGrad(value: Node): void {
-    if (this.grad) engine.drop(this.grad.value);
-    this.grad = new Tensor(value);
+    this.grad = null;
+    this.#grad = new Tensor(value);
   }
 
   private derived(node: Node): Tensor {

@@ -8,6 +8,7 @@ import { Node, type Op } from "../node.js";
 /** A node of `op` over `inputs`. `key` describes the operator's structure; its first word is the operator's name. */
 export function make(op: Op, key: string, inputs: readonly Node[], shape: readonly number[], dtype: DType): Node {
   const node = new Node(op, inputs, shape, dtype, key);
+  if (inputs.length > 0) context.operations++;
   if (!context.inBackward) for (const i of inputs) i.consumed = true;
   if (context.gradEnabled && isFloat(dtype)) {
     for (const i of inputs) {
