@@ -1,7 +1,7 @@
 /** Reads and writes PyTorch checkpoints and safetensors files, and trusts none of them. */
 
 export { CheckpointError, type CheckpointErrorKind } from "./errors.js";
-export { inspect, type TensorInfo } from "./inspect.js";
+export { inspect, LazyCheckpoint, openCheckpoint, type TensorInfo } from "./inspect.js";
 export type { LoadLimits } from "./limits.js";
 export { type LoadOptions, load } from "./load.js";
 export type { CheckpointInput } from "./open.js";

@@ -3,6 +3,9 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** With the flag u, a pair is one character and only a lone half is of the category Cs. */
+const LONE_SURROGATE = /\p{Cs}/u;
+
 /** The string of the bytes; undefined where they are no UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   if (bytes.length <= 64) {
@@ -47,7 +50,7 @@ function decodeWithSurrogates(bytes: Uint8Array): string | undefined {
 
 /** The bytes of a string. */
 export function encodeUtf8(text: string): Uint8Array {
-  if (text.isWellFormed()) return encoder.encode(text);
+  if (!LONE_SURROGATE.test(text)) return encoder.encode(text);
   const parts = text.match(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]|[^\ud800-\udfff]+/g) ?? [];
   const bytes: number[] = [];
   for (const part of parts) {

@@ -1,12 +1,11 @@
 /** Makes archives and legacy files around hand-made pickles. */
 
-import { zipArchive } from "../dist/zip/writer.js";
+import { concat, zipArchive } from "../dist/zip/writer.js";
 
-export const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+export const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
-export function join(...parts: readonly (string | Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...(typeof part === "string" ? ascii(part) : part)]));
-}
+export const join = (...parts: readonly (string | Uint8Array | readonly number[])[]): Uint8Array =>
+  concat(parts.map((part) => (typeof part === "string" ? ascii(part) : Uint8Array.from(part))));
 
 /** An archive as torch writes it, with the given pickle and storages. */
 export async function archive(
@@ -19,9 +18,9 @@ export async function archive(
     ...Object.entries(storages).map(([key, bytes]) => ({ name: `archive/data/${key}`, data: () => bytes })),
     ...Object.entries(extra).map(([name, bytes]) => ({ name: `archive/${name}`, data: () => bytes })),
   ];
-  const chunks: number[] = [];
-  for await (const chunk of zipArchive(members)) for (const byte of chunk) chunks.push(byte);
-  return Uint8Array.from(chunks);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of zipArchive(members)) chunks.push(chunk);
+  return concat(chunks);
 }
 
 /** The pickle of a persistent id of a float storage, as text opcodes and binary ones mixed. */

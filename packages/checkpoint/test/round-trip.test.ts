@@ -102,7 +102,7 @@ const roundTripped = (value: unknown): unknown =>
     JSON.stringify(value, (_, item: unknown) => (Object.is(item, -0) ? "-0" : item)),
     (_, item: unknown) => {
       if (typeof item !== "object" || item === null || !("t" in item) || item.t !== "int") return item;
-      const { v } = item as { v: unknown };
+      const { v } = item as unknown as { v: unknown };
       return { t: "int", v: String(v) };
     },
   );

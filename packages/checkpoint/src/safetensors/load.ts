@@ -7,7 +7,7 @@ import { type CheckpointInput, limitsFor, withSource } from "../open.js";
 import { type ByteSource, readRange } from "../source.js";
 import { fromHost, type Tensor, typedArray } from "../tensor.js";
 import { OrderedDict } from "../values.js";
-import { readHeader } from "./header.js";
+import { readHeader, type SafetensorsEntry } from "./header.js";
 
 /** An index of shards larger than this is refused. */
 const MAX_INDEX_BYTES = 100_000_000;
@@ -29,13 +29,19 @@ async function readFile(source: ByteSource, options: LoadLimits): Promise<Safete
   const { entries, metadata } = await readHeader(source);
   const budget = new Budget(limitsFor(source, options).maxTensorBytes, `${source.name}: its tensors`, "maxTensorBytes");
   const tensors: SafetensorsDict = new OrderedDict();
-  for (const { name, dtype, shape, offset, bytes } of entries) {
-    budget.spend(bytes);
-    const data = await readRange(source, offset, bytes, JSON.stringify(name));
-    tensors.set(name, fromHost(dtype, shape, typedArray(dtype, data)));
+  for (const entry of entries) {
+    budget.spend(entry.bytes);
+    tensors.set(entry.name, await readEntry(source, entry));
   }
   if (metadata.size > 0) tensors.attributes.set("__metadata__", new Map(metadata));
   return tensors;
+}
+
+/** Reads one tensor of a file. */
+export async function readEntry(source: ByteSource, entry: SafetensorsEntry): Promise<Tensor> {
+  const { name, dtype, shape, offset, bytes } = entry;
+  const data = await readRange(source, offset, bytes, JSON.stringify(name));
+  return fromHost(dtype, shape, typedArray(dtype, data));
 }
 
 async function loadShards(indexPath: string, options: LoadLimits): Promise<SafetensorsDict> {
