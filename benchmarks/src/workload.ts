@@ -1,6 +1,6 @@
 // What the runner times: a task that peers understand too, and how Kindling does it.
 
-import { flush, synchronize, type Tensor } from "@kindling/core";
+import { flush, randn, synchronize, type Tensor } from "@kindling/core";
 import type { PeerTask } from "../peers/tasks.js";
 
 /** Does the work once and resolves when the device is done. */
@@ -14,6 +14,10 @@ export interface Workload {
   /** Makes inputs and weights. They are not timed. */
   prepare(): Run | Promise<Run>;
 }
+
+/** Random values that keep their memory: they are made once, before the first run that reads them. */
+export const input = (shape: readonly number[], options: { requiresGrad?: boolean } = {}): Tensor =>
+  randn(shape, options).retain();
 
 /** Computes one tensor and waits for the device. Nothing is read back, and the memory is given back at once. */
 export async function realize(t: Tensor): Promise<void> {

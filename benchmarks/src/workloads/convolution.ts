@@ -1,9 +1,9 @@
 // Convolutions at the shapes of ResNet, batch 8: forward, input gradient, weight gradient.
 
-import { grad, randn, scoped } from "@kindling/core";
+import { grad, scoped } from "@kindling/core";
 import * as nn from "@kindling/nn";
 import type { Conv2dTask } from "../../peers/tasks.js";
-import { type Run, realize, type Workload } from "../workload.js";
+import { input, type Run, realize, type Workload } from "../workload.js";
 
 type Layer = Omit<Conv2dTask, "op" | "pass"> & { label: string };
 
@@ -34,12 +34,12 @@ const layers: Layer[] = [
 function prepare(layer: Layer, pass: Conv2dTask["pass"]): Run {
   const { inChannels, outChannels, size, kernel, stride, padding, groups } = layer;
   const options = { stride, padding, groups };
-  const x = randn([batch, inChannels, size, size], { requiresGrad: pass === "inputGrad" });
-  const weight = randn([outChannels, inChannels / groups, kernel, kernel], { requiresGrad: pass === "weightGrad" });
+  const x = input([batch, inChannels, size, size], { requiresGrad: pass === "inputGrad" });
+  const weight = input([outChannels, inChannels / groups, kernel, kernel], { requiresGrad: pass === "weightGrad" });
   const convolve = () => nn.functional.conv2d(x, weight, null, options);
   if (pass === "forward") return () => realize(convolve());
   const outSize = outputSize(layer);
-  const gradOutputs = [randn([batch, outChannels, outSize, outSize])];
+  const gradOutputs = [input([batch, outChannels, outSize, outSize])];
   const wanted = pass === "inputGrad" ? x : weight;
   // The convolution itself, an inner value of the scope that nobody reads, is never computed.
   return () => realize(scoped(() => grad(convolve(), wanted, { gradOutputs })));

@@ -1,14 +1,13 @@
 // Square matrix products.
 
-import { randn } from "@kindling/core";
-import { realize, type Workload } from "../workload.js";
+import { input, realize, type Workload } from "../workload.js";
 
 const matmul = (n: number): Workload => ({
   task: { name: `matmul ${n}`, op: "matmul", m: n, k: n, n },
   flops: 2 * n ** 3,
   prepare() {
-    const a = randn([n, n]);
-    const b = randn([n, n]);
+    const a = input([n, n]);
+    const b = input([n, n]);
     return () => realize(a.matmul(b));
   },
 });

@@ -1,10 +1,10 @@
 // ResNet-18 at 224×224: inference, a step over all layers, a step over a new head alone.
 
-import { noGrad, randn } from "@kindling/core";
+import { noGrad } from "@kindling/core";
 import * as nn from "@kindling/nn";
 import { models } from "@kindling/vision";
 import type { ResNet18Task } from "../../peers/tasks.js";
-import { type Run, realize, type Workload } from "../workload.js";
+import { input, type Run, realize, type Workload } from "../workload.js";
 import { trainingStep } from "./training.js";
 
 const size = 224;
@@ -17,7 +17,7 @@ function prepare(pass: ResNet18Task["pass"], batch: number): Run {
   const model = models.resnet18();
   if (pass === "inference") {
     model.eval();
-    const pictures = randn([batch, 3, size, size]);
+    const pictures = input([batch, 3, size, size]);
     return () => realize(noGrad(() => model.call(pictures)));
   }
   if (pass === "head") {
