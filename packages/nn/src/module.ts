@@ -236,7 +236,9 @@ export abstract class Module {
   /** Takes a loaded tensor into a parameter or buffer. */
   assignState(field: string, source: Tensor): void {
     const target = (this as Record<string, unknown>)[field] as Tensor;
-    target.copy_(source);
+    // Dtypes that no device computes with are converted on the host.
+    const hostOnly = !isComputeDType(source.dtype) && isComputeDType(target.dtype);
+    target.copy_(hostOnly ? source.to(target.dtype) : source);
   }
 
   /** Puts this module and all below into training mode (or, with false, evaluation mode). */

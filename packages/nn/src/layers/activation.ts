@@ -179,7 +179,7 @@ export class GELU extends Module implements Layer {
   }
 
   override extraRepr(): string {
-    return `approximate=${this.approximate}`;
+    return `approximate='${this.approximate}'`;
   }
 }
 

@@ -89,10 +89,7 @@ export class AvgPool1d extends AvgPool {
 
   override extraRepr(): string {
     const one = (value: Sizes): string => py(typeof value === "number" ? [value] : value);
-    return (
-      `kernel_size=${one(this.kernelSize)}, stride=${one(this.stride)}, padding=${one(this.padding)}, ` +
-      `ceil_mode=${py(this.ceilMode)}, count_include_pad=${py(this.countIncludePad)}`
-    );
+    return `kernel_size=${one(this.kernelSize)}, stride=${one(this.stride)}, padding=${one(this.padding)}`;
   }
 }
 
