@@ -1,6 +1,19 @@
 /** What users do between and within training steps, each against a model of linear regression worked out by hand. */
 
-import { AutogradError, fromHost, init, manualSeed, memory, noGrad, resetStats, state, stats, synchronize, Tensor, tensor } from "@kindling/core";
+import {
+  AutogradError,
+  fromHost,
+  init,
+  manualSeed,
+  memory,
+  noGrad,
+  resetStats,
+  state,
+  stats,
+  synchronize,
+  type Tensor,
+  tensor,
+} from "@kindling/core";
 import * as nn from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -145,7 +158,10 @@ describe("habits of users", () => {
   it("keeps a tensor on a module field in forward", async () => {
     loss(model.call(x())).backward();
     await optimizer.step();
-    await near(model.seen!, hand.outputs().map((o) => 2 * o));
+    await near(
+      model.seen!,
+      hand.outputs().map((o) => 2 * o),
+    );
   });
 
   it("accumulates gradients over several backward() calls", async () => {
@@ -155,7 +171,9 @@ describe("habits of users", () => {
       optimizer.zeroGrad();
       const g = [0, 0, 0];
       for (let h = 0; h < 2; h++) {
-        loss(model.call(tensor(halves[h])), tensor(targets[h])).div(2).backward();
+        loss(model.call(tensor(halves[h])), tensor(targets[h]))
+          .div(2)
+          .backward();
         hand.gradient(halves[h], targets[h]).forEach((v, j) => {
           g[j] += v / 2;
         });
@@ -254,7 +272,10 @@ describe("habits of users", () => {
       const norm = Math.hypot(...g);
       await optimizer.step();
       expect(await total.item()).toBeCloseTo(norm, 4);
-      hand.step(0.1, g.map((v) => v * Math.min(1, 0.5 / (norm + 1e-6))));
+      hand.step(
+        0.1,
+        g.map((v) => v * Math.min(1, 0.5 / (norm + 1e-6))),
+      );
       await near(model.linear.weight, hand.w);
     }
   });
@@ -374,7 +395,13 @@ describe("memory", () => {
       }
       return memory().bytes;
     };
-    const net = new nn.Sequential(new nn.Conv2d(1, 8, 3, { padding: 1 }), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.Flatten(), new nn.Linear(8 * 64, 10));
+    const net = new nn.Sequential(
+      new nn.Conv2d(1, 8, 3, { padding: 1 }),
+      new nn.BatchNorm2d(8),
+      new nn.ReLU(),
+      new nn.Flatten(),
+      new nn.Linear(8 * 64, 10),
+    );
     const sgd = new SGD(net.parameters(), { lr: 0.01, momentum: 0.9 });
     let running = tensor(0);
     const marks: number[] = [];
