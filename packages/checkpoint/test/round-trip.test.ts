@@ -181,6 +181,25 @@ describe("save → load", () => {
     expect(describeValue(loaded.get("encoder"))).toEqual(describeValue(weight));
   });
 
+  it("writes a reference for what occurs twice, and for nothing else", async () => {
+    const attributes = new Map<PythonValue, PythonValue>([["lr", 0.1]]);
+    const namespace = new PythonObject("argparse.Namespace", attributes);
+    const dict = new Map([[1, 2]]);
+    const value = [
+      new OrderedDict([["a", 1]]),
+      "collections\nOrderedDict",
+      namespace,
+      attributes,
+      namespace,
+      dict,
+      dict,
+    ];
+    const loaded = (await load(await toBytes(value))) as PythonValue[];
+    expect(describeValue(loaded)).toEqual(describeValue(value));
+    expect(loaded[4]).toBe(loaded[2]);
+    expect(loaded[6]).toBe(loaded[5]);
+  });
+
   it("keeps long lists and dicts in order, across CPython's batches of 1000", async () => {
     for (const count of [999, 1000, 1001, 2001]) {
       const list = Array.from({ length: count }, (_, i) => i);

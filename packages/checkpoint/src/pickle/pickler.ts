@@ -145,7 +145,8 @@ class Pickler {
   }
 
   private saveGlobal(module: string, name: string): void {
-    const key = `global ${module}\n${name}`;
+    // A symbol, so that no string of the value is taken for it.
+    const key = Symbol.for(`${module}\n${name}`);
     if (this.recall(key)) return;
     this.out.opcode(Op.GLOBAL);
     this.out.bytes(encodeUtf8(`${module}\n${name}\n`));
@@ -238,9 +239,9 @@ class Pickler {
   }
 
   private saveMap(map: Map<unknown, unknown>) {
-    const isDict = map instanceof OrderedDict || isLoadedDict(map as Map<never, never>);
-    const isStateDict = !isDict && this.isStateDict(map);
-    if (!isStateDict && !(map instanceof OrderedDict)) return this.saveDict(map, map);
+    const isOrdered = map instanceof OrderedDict;
+    const isStateDict = !isOrdered && !isLoadedDict(map as Map<never, never>) && this.isStateDict(map);
+    if (!isOrdered && !isStateDict) return this.saveDict(map, map);
     this.saveGlobal("collections", "OrderedDict");
     this.out.opcode(Op.EMPTY_TUPLE);
     this.out.opcode(Op.REDUCE);
@@ -248,7 +249,7 @@ class Pickler {
     this.inStateDict = isStateDict;
     this.saveEntries(map);
     this.inStateDict = false;
-    if (map instanceof OrderedDict && map.attributes.size > 0) this.saveState(map.attributes);
+    if (isOrdered && map.attributes.size > 0) this.saveState(map.attributes);
   }
 
   private isStateDict(map: ReadonlyMap<unknown, unknown>): boolean {
@@ -256,13 +257,14 @@ class Pickler {
     return map.size > 0;
   }
 
-  private savePythonObject({ className, attributes }: PythonObject): void {
+  private savePythonObject(object: PythonObject): void {
+    const { className, attributes } = object;
     if (!PLAIN_CLASSES.includes(className)) throw this.unsupported(`an object of the class ${className}`);
     const dot = className.lastIndexOf(".");
     this.saveGlobal(className.slice(0, dot), className.slice(dot + 1));
     this.out.opcode(Op.EMPTY_TUPLE);
     this.out.opcode(Op.NEWOBJ);
-    this.remember(attributes);
+    this.remember(object);
     this.saveState(attributes);
   }
 
