@@ -144,7 +144,12 @@ export function randomLoop(g: GeneratorValue): RandomLoop {
   for (let i = 0; i < rowSources; i++) addSource(rows, pick(DTYPES));
 
   const accs: { stage: number; type: Scalar }[] = [];
-  const cast = (type: Scalar, e: Expr): Expr => (e.type === type ? e : expr("cast", type, [e]));
+  const cast = (type: Scalar, e: Expr): Expr => {
+    if (e.type === type) return e;
+    // Only small integers become f32, so that sums and products of a few of them are exact.
+    const small = type === "f32" && (e.type === "i32" || e.type === "u32");
+    return expr("cast", type, [small ? expr("and", e.type, [e, expr("const", e.type, [], 255)]) : e]);
+  };
   const move = (rank: number): Expr =>
     rank > 0 && chance(70)
       ? expr("sub", "i32", [expr("index", "i32", [], int(0, rank - 1)), expr("const", "i32", [], int(0, 3))])

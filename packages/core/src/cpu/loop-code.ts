@@ -1,22 +1,11 @@
 /** Prints the code of a loop kernel: the walk over tasks and rows, the sweeps over a row, and the reductions. */
 
 import { scalarOf } from "../expr.js";
-import { castLanes, combineLanes, identityLanes, type Lanes } from "./lanes.js";
+import { castLanes } from "./lanes.js";
 import type { LoopStructure, LoopSweep } from "./loop-structure.js";
+import { isLongSum, joinTotals, Total } from "./loop-total.js";
 import { LoopValues } from "./loop-values.js";
-import {
-  type FunctionBuilder,
-  f32,
-  f32x4,
-  f64,
-  f64x2,
-  i32,
-  type Local,
-  select,
-  type Value,
-  v128,
-  WasmModule,
-} from "./wasm/index.js";
+import { type FunctionBuilder, i32, type Local, select, type Value, WasmModule } from "./wasm/index.js";
 
 /** The first words of the parameters. */
 export const TASK_WORDS = {
@@ -282,24 +271,18 @@ class LoopPrinter {
   private reduceRows(sweep: Reduce): void {
     const { f, values } = this;
     const { op, type } = sweep;
-    const totals = Array.from({ length: values.unroll }, () => f.let(identityLanes(op, type)));
-    const body = (): void =>
+    const totals = Array.from({ length: values.unroll }, () => new Total(f, op, type));
+    const body = (): void => {
       totals.forEach((total, v) => {
-        f.set(total, combineLanes(f, op, type, total, values.value(sweep.value, v)));
+        total.add(values.value(sweep.value, v));
       });
-    if (op === "sum" && type === "f32") {
-      const wide = totals.map((total) => new WideSum(f, total));
-      const flush = (): void => {
-        for (const w of wide) w.flush();
-      };
-      this.innerLoops(sweep, body, { size: BLOCK.rows, flush });
-      flush();
-      totals.forEach((total, v) => {
-        f.set(total, wide[v].lanes());
-      });
-    } else this.innerLoops(sweep, body);
+    };
+    const flush = (): void => {
+      for (const total of totals) total.carry();
+    };
+    this.innerLoops(sweep, body, isLongSum(op, type) ? { size: BLOCK.rows, flush } : undefined);
     totals.forEach((total, v) => {
-      values.setAccumulator(sweep.acc, v, total);
+      values.setAccumulator(sweep.acc, v, f.let(total.lanes()));
     });
   }
 
@@ -307,75 +290,20 @@ class LoopPrinter {
   private reduceInner(sweep: Reduce): void {
     const { f, values } = this;
     const { op, type } = sweep;
-    const identity = identityLanes(op, type);
-    const totals = Array.from({ length: sweep.unroll }, () => f.let(identity));
+    const totals = Array.from({ length: sweep.unroll }, () => new Total(f, op, type));
     const body = (): void => {
       for (let v = 0; v < values.unroll; v++) {
         const value = values.value(sweep.value, v);
-        const alone = values.width === 1 ? v128.bitselect(value, identity, FIRST_LANE) : value;
-        f.set(totals[v], combineLanes(f, op, type, totals[v], alone));
+        if (values.width === 1) totals[v].addFirst(value);
+        else totals[v].add(value);
       }
     };
-    const join = (): void => {
-      for (let span = totals.length / 2; span >= 1; span /= 2) {
-        for (let v = 0; v < span; v++) {
-          f.set(totals[v], combineLanes(f, op, type, totals[v], totals[v + span]));
-        }
-      }
+    const flush = (): void => {
+      joinTotals(totals);
+      totals[0].carry();
     };
-    const [total, ...others] = totals;
-    if (op === "sum" && type === "f32") {
-      const wide = new WideSum(f, total);
-      const flush = (): void => {
-        join();
-        wide.flush();
-        for (const other of others) f.set(other, v128.zero);
-      };
-      this.innerLoops(sweep, body, { size: BLOCK.inner, flush });
-      flush();
-      f.set(total, wide.total());
-    } else {
-      this.innerLoops(sweep, body);
-      join();
-      f.set(total, combineLanes(f, op, type, total, v128.shuffle32(total, total, [2, 3, 0, 1])));
-      f.set(total, combineLanes(f, op, type, total, v128.shuffle32(total, total, [1, 0, 3, 2])));
-    }
-    values.setAccumulator(sweep.acc, 0, total);
-  }
-}
-
-const FIRST_LANE = v128.const([-1, 0, 0, 0]);
-
-/** The f64 sums of four lanes of f32 partial sums. */
-class WideSum {
-  private readonly low: Local<"v128">;
-  private readonly high: Local<"v128">;
-
-  constructor(
-    private readonly f: FunctionBuilder,
-    private readonly partial: Local<"v128">,
-  ) {
-    this.low = f.let(v128.zero);
-    this.high = f.let(v128.zero);
-  }
-
-  /** Carries the partial sums over and starts them again at 0. */
-  flush(): void {
-    const { f, partial } = this;
-    const upper = v128.shuffle32(partial, partial, [2, 3, 2, 3]);
-    f.set(this.low, f64x2.add(this.low, f64x2.promoteLowF32x4(partial)));
-    f.set(this.high, f64x2.add(this.high, f64x2.promoteLowF32x4(upper)));
-    f.set(partial, v128.zero);
-  }
-
-  /** The sum of each lane. */
-  lanes(): Lanes {
-    return v128.shuffle32(f32x4.demoteF64x2Zero(this.low), f32x4.demoteF64x2Zero(this.high), [0, 1, 4, 5]);
-  }
-
-  /** The sum of all lanes, in every lane. */
-  total(): Lanes {
-    const both = this.f.let(f64x2.add(this.low, this.high));
-    return f32x4.splat(f32.demoteF64(f64.add(f64x2.extract(both, 0), f64x2.extract(both, 1))));
+    this.innerLoops(sweep, body, isLongSum(op, type) ? { size: BLOCK.inner, flush } : undefined);
+    joinTotals(totals);
+    values.setAccumulator(sweep.acc, 0, f.let(totals[0].all()));
   }
 }

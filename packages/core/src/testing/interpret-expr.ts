@@ -1,6 +1,6 @@
 /**
- * The judge of scalar expressions: plain JavaScript in f64, slow and simple. Rounding to f32 happens only where a value
- * is stored or its bits are looked at, so a device is right when it is near this.
+ * The judge of scalar expressions: plain JavaScript in f64, slow and simple. Rounding to f32 happens only where an
+ * integer becomes one, a value is stored or its bits are looked at, so a device is right when it is near this.
  */
 
 import type { ComputeDType, TypedArray } from "../dtype.js";
@@ -48,7 +48,7 @@ const saturate = (x: number, low: number, high: number): number =>
   Number.isNaN(x) ? 0 : Math.min(high, Math.max(low, Math.trunc(x))) + 0;
 
 function cast(from: Scalar, to: Scalar, x: number): number {
-  if (from !== "f32") return wrap(to, x);
+  if (from !== "f32") return to === "f32" ? Math.fround(x) : wrap(to, x);
   if (to === "i32") return saturate(x, -(2 ** 31), 2 ** 31 - 1);
   if (to === "u32") return saturate(x, 0, 2 ** 32 - 1);
   return to === "bool" ? Number(x !== 0) : x;
