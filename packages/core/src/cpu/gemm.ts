@@ -4,6 +4,7 @@ import type { Access, MatmulKernel } from "../kernel.js";
 import { takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import { type Digit, mergeWalks, type Operand, operandOf, type Walk } from "./gemm-spec.js";
+import { asThin, thinKernel } from "./gemm-thin.js";
 import type { CpuKernel } from "./kernel.js";
 
 /**
@@ -49,5 +50,6 @@ export function printMatmul(kernel: MatmulKernel): CpuKernel {
     b: operand(b, columns, dims + 1, dims),
     affine: affine.map(({ offset }, i) => ({ offset, batch: batches[i], m: ms[i], n: ns[i] })),
   };
-  return contractionKernel([contraction], epilogue);
+  const thin = asThin(contraction);
+  return thin ? thinKernel(thin, epilogue) : contractionKernel([contraction], epilogue);
 }
