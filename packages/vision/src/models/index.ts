@@ -9,6 +9,7 @@ import { type ClassifierOptions, findBuilder, type ModelBuilder } from "./regist
 import * as resnet from "./resnet.js";
 import * as shufflenetv2 from "./shufflenetv2.js";
 
+export { findHead, type Head, replaceHead } from "./head.js";
 export { MobileNetV3, type MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
 export type { ClassifierOptions, ModelBuilder } from "./registry.js";
 export {

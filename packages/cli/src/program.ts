@@ -1,0 +1,94 @@
+/** The command line: names, defaults and help of every command and option. */
+
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { benchCommand, finetuneCommand, inspectCommand, predictCommand } from "./commands.js";
+import { SCHEDULES } from "./finetune.js";
+import { AUGMENTATIONS } from "./recipe.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+/** Parses a number that `valid` accepts; `expected` describes those. */
+function number(expected: string, valid: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!valid(value)) throw new InvalidArgumentError(`Expected ${expected}.`);
+    return value;
+  };
+}
+
+const wholeFrom = (least: number) =>
+  number(`a whole number, ${least} or more`, (value) => Number.isSafeInteger(value) && value >= least);
+const positive = number("a number above 0", (value) => value > 0 && Number.isFinite(value));
+const notNegative = number("a number, 0 or more", (value) => value >= 0 && Number.isFinite(value));
+
+const deviceOption = () => new Option("--device <name>", "what computes: auto or cpu").default("auto");
+const threadsOption = () =>
+  new Option("--threads <n>", "threads of the cpu device (default: one a core)").argParser(wholeFrom(1));
+
+/** Everything that `kindling` understands. `finish` gets the exit code of the command that ran. */
+export function createProgram(finish: (code: number) => void): Command {
+  const program = new Command("kindling")
+    .description("Fine-tune torchvision's networks on pictures of your own, and use them.")
+    .version(version)
+    .showHelpAfterError("(--help lists the options)")
+    .exitOverride();
+
+  program
+    .command("finetune")
+    .description("train a network on a folder of pictures")
+    .argument("<folder>", "holds train/ and val/, or one folder a class (then split 80/20)")
+    .requiredOption("--model <name>", "a torchvision classifier, e.g. resnet18")
+    .option("--weights <file>", "its pretrained weights, a .pth (without: from scratch)")
+    .option("--out <dir>", "where the results go", "runs/finetune")
+    .option("--freeze", "train only the new last layer", false)
+    .option("--no-freeze", "train all layers (the default)")
+    .option("--epochs <n>", "passes over the pictures", wholeFrom(1), 5)
+    .option("--batch-size <n>", "pictures in a step", wholeFrom(1), 32)
+    .option("--lr <rate>", "learning rate", positive, 0.01)
+    .option("--momentum <m>", "of SGD", notNegative, 0.9)
+    .option("--weight-decay <w>", "L2 penalty", notNegative, 0)
+    .addOption(
+      new Option("--schedule <name>", "of the learning rate over the epochs").choices(SCHEDULES).default("constant"),
+    )
+    .option("--size <pixels>", "height and width of what the network sees", wholeFrom(1), 224)
+    .addOption(
+      new Option("--augment <recipe>", "flip: the whole picture, mirrored or not; imagenet: random crops, too")
+        .choices(AUGMENTATIONS)
+        .default("flip"),
+    )
+    .option("--seed <n>", "decides everything random", wholeFrom(0), 0)
+    .option("--workers <n>", "pictures decoded at the same time", wholeFrom(0), 2)
+    .option("--skip-bad", "leave out pictures that cannot be read", false)
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .action(async (folder: string, options) => finish(await finetuneCommand({ folder, ...options })));
+
+  program
+    .command("predict")
+    .description("say what is on pictures")
+    .argument("<image...>", "image files")
+    .requiredOption("--checkpoint <dir>", "the folder that finetune has written")
+    .option("--top <n>", "classes shown for each picture", wholeFrom(1), 3)
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .action(async (images: string[], options) => finish(await predictCommand(images, options)));
+
+  program
+    .command("inspect")
+    .description("list the tensors of a .pth or .safetensors file")
+    .argument("<file>")
+    .action(async (file: string) => finish(await inspectCommand(file)));
+
+  program
+    .command("bench")
+    .description("run the benchmarks, inside a clone of the repository")
+    .argument("[options...]", "for the benchmark runner")
+    .helpOption(false)
+    .allowUnknownOption()
+    .action(async (_options: string[], _values, command: Command) => finish(await benchCommand(command.args)));
+
+  return program;
+}
