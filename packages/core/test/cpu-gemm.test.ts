@@ -103,6 +103,8 @@ describe("matmul on the cpu device", () => {
     [300, 3, 1000, true, false],
     [1, 301, 1003, false, true],
     [305, 1, 1001, false, false],
+    [1, 1301, 203, false, false],
+    [1305, 1, 201, true, false],
   ] as const)("multiplies %i×%i over k = %i in several slices and blocks", (m, n, k, transposeA, transposeB) => {
     const kernel = product(m, n, k, transposeA, transposeB);
     const fresh = () => [noise(m * k), noise(k * n).reverse(), new Float32Array(m * n)];

@@ -1,6 +1,7 @@
 /**
- * A matrix times a vector, where the matrix has its ks next to each other in memory (a linear layer on one sample): dot
- * products of its rows as they lie. Packing would move every element for a single use.
+ * A matrix times a vector. Packing would move every element for a single use, so the matrix is read as it lies: where its
+ * ks are neighbours in memory (a linear layer on one sample) as dot products, where its lanes are (the gradient of that)
+ * as a sum of scaled rows.
  */
 
 import type { EpilogueFunction, EpilogueParts } from "./gemm-epilogue.js";
@@ -8,23 +9,24 @@ import { printFill, printWalk, type WalkFunction } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { RecordWriter, recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
-import { type Contraction, isIrregular, mergeWalk, type Operand } from "./gemm-spec.js";
+import { type Contraction, isIrregular, mergeWalk, type Operand, type Walk } from "./gemm-spec.js";
 import { CPU_BYTES, type CpuKernel } from "./kernel.js";
-import { call, f32, f32x4, i32, v128, WasmModule } from "./wasm/index.js";
+import { call, f32, f32x4, i32, v128, type WasmFunction, WasmModule } from "./wasm/index.js";
 
 const THIN = recordLayout([
   /** Items are blocks of `nt` of the matrix's rows. */
   ...(["tasks", "items", "perTask", "blocks", "nt", "n", "k"] as const),
   /** The vector and the matrix: address, and lists of batch, lane and k. */
-  ...(["vector", "vectorBatch", "vectorK", "matrix", "matrixBatch", "matrixLane"] as const),
+  ...(["vector", "vectorBatch", "vectorK", "matrix", "matrixBatch", "matrixLane", "matrixK"] as const),
   /** Scratch: the vector, offsets of its elements and of rows, the result. */
   ...(["x", "ks", "lanes", "c"] as const),
   "epilogue",
 ]);
 
 const F32 = CPU_BYTES.float32;
-/** Rows of a block, and multiply-adds of a task, at most. */
-const ROWS = 256;
+/** Lanes of a block: scaled rows should be some cache lines long. */
+const LANES = { k: { least: 1, most: 256 }, lanes: { least: 128, most: 1024 } };
+/** Multiply-adds of a task, about. */
 const TASK_WORK = 1 << 17;
 const SHORT = 16;
 
@@ -37,21 +39,35 @@ const swap = (c: Contraction): Contraction => ({
   affine: c.affine.map((value) => ({ ...value, m: value.n, n: value.m })),
 });
 
-const isRows = (o: Operand): boolean => {
-  const ks = mergeWalk(o.k);
-  return ks.length === 1 && ks[0].stride === 1;
+const isDense = (walk: Walk): boolean => {
+  const digits = mergeWalk(walk);
+  return digits.length === 1 && digits[0].stride === 1;
 };
 
-/** The contraction with the vector as A and the matrix as B, if that is what it is. The walks along m of its affine
- *  values must be as alike as those along n. */
-export function asThin(c: Contraction): Contraction | undefined {
-  if (c.slab || c.k < SHORT || isIrregular(c.a) || isIrregular(c.b)) return undefined;
-  if (c.m === 1 && isRows(c.b)) return c;
-  return c.n === 1 && isRows(c.a) ? swap(c) : undefined;
+/** What lies next to each other in the matrix. */
+type Dense = "k" | "lanes";
+
+const denseOf = ({ k, lane }: Operand): Dense | undefined => (isDense(k) ? "k" : isDense(lane) ? "lanes" : undefined);
+
+export interface Thin {
+  /** The vector is A, the matrix B. */
+  readonly contraction: Contraction;
+  readonly dense: Dense;
 }
 
-export function thinKernel({ batch, n, k, a, b, affine }: Contraction, epilogue: EpilogueParts): CpuKernel {
-  const nt = Math.min(ROWS, roundUp(Math.max(1, Math.min(n, Math.floor(TASK_WORK / k))), 4));
+/** A contraction that is a product of a matrix and a vector, if it is one. The walks along m of its affine values must be
+ *  as alike as those along n. */
+export function asThin(c: Contraction): Thin | undefined {
+  if (c.slab || c.k < SHORT || isIrregular(c.a) || isIrregular(c.b)) return undefined;
+  const contraction = c.m === 1 ? c : c.n === 1 ? swap(c) : undefined;
+  const dense = contraction && denseOf(contraction.b);
+  return contraction && dense ? { contraction, dense } : undefined;
+}
+
+export function thinKernel({ contraction, dense }: Thin, epilogue: EpilogueParts): CpuKernel {
+  const { batch, n, k, a, b, affine } = contraction;
+  const most = Math.max(LANES[dense].least, Math.floor(TASK_WORK / k));
+  const nt = Math.min(LANES[dense].most, roundUp(Math.min(Math.max(1, n), most), 4));
   const blocks = ceilDiv(n, nt);
   const items = batch * blocks;
   const perTask = Math.max(1, Math.floor(TASK_WORK / (Math.min(n, nt) * k)));
@@ -64,6 +80,7 @@ export function thinKernel({ batch, n, k, a, b, affine }: Contraction, epilogue:
   writer.address(0, "matrix", b.access.buffer, F32 * (b.access.offset + b.offset));
   writer.put(0, "matrixBatch", writer.list(mergeWalk(b.batch), F32));
   writer.put(0, "matrixLane", writer.list(mergeWalk(b.lane), F32));
+  writer.put(0, "matrixK", writer.list(mergeWalk(b.k), F32));
   let scratch = 0;
   for (const [name, elements] of [
     ["x", k],
@@ -78,11 +95,11 @@ export function thinKernel({ batch, n, k, a, b, affine }: Contraction, epilogue:
   const { key, print } = epilogue.printer([affine], THIN.bytes);
   return {
     code: {
-      key: `thin ${key}`,
+      key: `thin ${dense} ${key}`,
       assemble(shared) {
         const m = new WasmModule({ shared });
         const walk = printWalk(m);
-        printThin(m, walk, print(m, walk));
+        printThin(m, dense, walk, print(m, walk));
         return m.bytes();
       },
     },
@@ -92,37 +109,63 @@ export function thinKernel({ batch, n, k, a, b, affine }: Contraction, epilogue:
   };
 }
 
-function printThin(m: WasmModule, walk: WalkFunction, epilogue: EpilogueFunction): void {
-  const fill = printFill(m, walk);
-  const field = THIN.read;
-
-  /** dots(c, x, k, matrix, lanes): four dot products of length k with the rows at the first four lanes. */
-  const dots = m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, c, x, k, matrix, lanes) => {
+/** dots(c, x, k, matrix, lanes): four dot products of length k with what lies at the first four lanes. */
+function printDots(m: WasmModule): WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32"], "void"> {
+  return m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, c, x, k, matrix, lanes) => {
     const rows = [0, 1, 2, 3].map((l) => f.let(i32.add(matrix, i32.load(lanes, 4 * l))));
     const sums = rows.map(() => f.local("v128"));
     const part = f.local("v128");
     const [at, whole] = [f.local("i32"), f.let(i32.shl(i32.and(k, -4), 2))];
-    f.forFrom(at, whole, 16, () => {
-      f.set(part, v128.load(i32.add(x, at)));
+    const step = (load: typeof v128.load): void => {
+      f.set(part, load(i32.add(x, at)));
       rows.forEach((row, l) => {
-        f.set(sums[l], f32x4.add(sums[l], f32x4.mul(part, v128.load(i32.add(row, at)))));
+        f.set(sums[l], f32x4.add(sums[l], f32x4.mul(part, load(i32.add(row, at)))));
       });
-    });
-    f.forFrom(at, i32.shl(k, 2), 4, () => {
-      f.set(part, v128.load32Zero(i32.add(x, at)));
-      rows.forEach((row, l) => {
-        f.set(sums[l], f32x4.add(sums[l], f32x4.mul(part, v128.load32Zero(i32.add(row, at)))));
-      });
-    });
+    };
+    f.forFrom(at, whole, 16, () => step(v128.load));
+    f.forFrom(at, i32.shl(k, 2), 4, () => step(v128.load32Zero));
     sums.forEach((sum, l) => {
       const [low, high] = [0, 2].map((i) => f32.add(f32x4.extract(sum, i), f32x4.extract(sum, i + 1)));
       f.store("f32", c, f32.add(low, high), 4 * l);
     });
   });
+}
 
+/** addScaled(c, count, x, matrix, ks): adds x[i] times what lies at ks[i], `rows` of them, to the elements of C. */
+function printAddScaled(
+  m: WasmModule,
+  rows: number,
+): WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32"], "void"> {
+  return m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, c, count, x, matrix, ks) => {
+    const indices = Array.from({ length: rows }, (_, i) => i);
+    const from = indices.map((i) => f.let(i32.add(matrix, i32.load(ks, 4 * i))));
+    const scales = indices.map((i) => f.let(v128.load32Splat(x, 4 * i)));
+    const [at, whole] = [f.local("i32"), f.let(i32.shl(i32.and(count, -4), 2))];
+    const sum = f.local("v128");
+    const step = (load: typeof v128.load): void => {
+      f.set(sum, load(i32.add(c, at)));
+      for (const i of indices) f.set(sum, f32x4.add(sum, f32x4.mul(scales[i], load(i32.add(from[i], at)))));
+    };
+    f.forFrom(at, whole, 16, () => {
+      step(v128.load);
+      f.store("v128", i32.add(c, at), sum);
+    });
+    f.forFrom(at, i32.shl(count, 2), 4, () => {
+      step(v128.load32Zero);
+      f.storeLane(32, i32.add(c, at), sum, 0);
+    });
+  });
+}
+
+/** Adds the exported `run`. */
+function printThin(m: WasmModule, dense: Dense, walk: WalkFunction, epilogue: EpilogueFunction): void {
+  const fill = printFill(m, walk);
+  const field = THIN.read;
+  const dots = printDots(m);
+  const [addFour, addOne] = [printAddScaled(m, 4), printAddScaled(m, 1)];
   const item = m.helper(["i32", "i32", "i32", "i32"], "void", (f, params, record, index, scratch) => {
     const at = (name: "x" | "ks" | "lanes" | "c") => i32.add(scratch, field(record, name));
-    const list = (name: "vectorBatch" | "vectorK" | "matrixBatch" | "matrixLane") =>
+    const list = (name: "vectorBatch" | "vectorK" | "matrixBatch" | "matrixLane" | "matrixK") =>
       i32.add(params, field(record, name));
     const batch = f.let(i32.divU(index, field(record, "blocks")));
     const n0 = f.let(i32.mul(i32.remU(index, field(record, "blocks")), field(record, "nt")));
@@ -140,13 +183,30 @@ function printThin(m: WasmModule, walk: WalkFunction, epilogue: EpilogueFunction
     });
 
     const matrix = f.let(i32.add(field(record, "matrix"), call(walk, list("matrixBatch"), batch)));
-    f.call(fill, at("lanes"), list("matrixLane"), n0, count, 4);
-    const [lanes, to] = [f.let(at("lanes")), f.let(at("c"))];
-    f.for(0, count, 4, () => {
-      f.call(dots, to, at("x"), k, matrix, lanes);
-      f.increment(lanes, 16);
-      f.increment(to, 16);
-    });
+    f.set(x, at("x"));
+    const to = f.let(at("c"));
+    if (dense === "k") {
+      f.call(fill, at("lanes"), list("matrixLane"), n0, count, 4);
+      const lanes = f.let(at("lanes"));
+      f.for(0, count, 4, () => {
+        f.call(dots, to, x, k, matrix, lanes);
+        f.increment(lanes, 16);
+        f.increment(to, 16);
+      });
+    } else {
+      f.call(fill, at("ks"), list("matrixK"), 0, k, 1);
+      f.increment(matrix, call(walk, list("matrixLane"), n0));
+      f.for(0, count, 4, (i) => f.store("v128", i32.add(to, i32.shl(i, 2)), v128.zero));
+      const [ks, end] = [f.let(at("ks")), f.let(i32.add(at("ks"), i32.shl(k, 2)))];
+      const add = (rows: number, fn: typeof addFour): void =>
+        f.while(i32.leU(i32.add(ks, 4 * rows), end), () => {
+          f.call(fn, to, count, x, matrix, ks);
+          f.increment(ks, 4 * rows);
+          f.increment(x, 4 * rows);
+        });
+      add(4, addFour);
+      add(1, addOne);
+    }
     f.call(epilogue, params, f.let(i32.add(params, field(record, "epilogue"))), batch, 0, 1, n0, count, at("c"), 0);
   });
   printRun(m, THIN, item);
