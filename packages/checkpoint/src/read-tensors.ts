@@ -5,6 +5,14 @@ import { Budget, type LoadLimits } from "./limits.js";
 import { fromHost, swapBytes, type Tensor, typedArray } from "./tensor.js";
 import { gather, type Storage, type StoredTensor } from "./torch/stored-tensor.js";
 
+/** What becomes of the bytes of one storage. */
+interface Plan {
+  /** The tensors on it, by identity. */
+  readonly views: Map<string, StoredTensor>;
+  /** The one that takes the bytes as they are; all others take copies. */
+  adopter: StoredTensor | undefined;
+}
+
 /** Storages that are read at the same time. */
 const CONCURRENCY = 4;
 
@@ -18,38 +26,36 @@ export async function readTensors(
   name: string,
 ): Promise<Map<string, Tensor>> {
   const budget = new Budget(limits.maxTensorBytes, `${name}: its tensors`, "maxTensorBytes");
-  const byStorage = new Map<Storage, Map<string, StoredTensor>>();
+  const plans = new Map<Storage, Plan>();
   for (const tensor of wanted) {
-    let views = byStorage.get(tensor.storage);
-    if (!views) {
-      views = new Map();
-      byStorage.set(tensor.storage, views);
-      budget.spend(tensor.storage.bytes);
+    const { storage, identity } = tensor;
+    let plan = plans.get(storage);
+    if (!plan) {
+      plan = { views: new Map(), adopter: undefined };
+      plans.set(storage, plan);
+      budget.spend(storage.bytes);
     }
-    const { identity } = tensor;
-    if (views.has(identity)) continue;
-    views.set(identity, tensor);
-    if (!tensor.isWholeStorage) budget.spend(tensor.bytes);
+    if (plan.views.has(identity)) continue;
+    plan.views.set(identity, tensor);
+    if (tensor.isWholeStorage && !storage.bigEndian && !plan.adopter) plan.adopter = tensor;
+    else budget.spend(tensor.bytes);
   }
 
   const tensors = new Map<string, Tensor>();
-  const queue = byStorage.entries();
+  const queue = plans.entries();
   const worker = async (): Promise<void> => {
-    for (const [storage, views] of queue) {
+    for (const [storage, { views, adopter }] of queue) {
       const bytes = await storage.read();
-      let adopted = false;
-      for (const [identity, view] of views) {
-        const adopt: boolean = view.isWholeStorage && !adopted && !storage.bigEndian;
-        adopted ||= adopt;
-        tensors.set(identity, materialise(view, adopt ? bytes : gather(bytes, view)));
-      }
+      for (const [identity, view] of views)
+        if (view !== adopter) tensors.set(identity, tensorOf(view, gather(bytes, view)));
+      if (adopter) tensors.set(adopter.identity, tensorOf(adopter, bytes));
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   return tensors;
 }
 
-function materialise(view: StoredTensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
+function tensorOf(view: StoredTensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
   if (view.storage.bigEndian) swapBytes(bytes, view.dtype);
   if (dtypeInfo(view.dtype).kind === "bool") for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i] === 0 ? 0 : 1;
   return fromHost(view.dtype, view.shape, typedArray(view.dtype, bytes), view.requiresGrad);

@@ -175,6 +175,14 @@ describe("bombs", () => {
     );
   });
 
+  it("counts every copy of a storage that is viewed whole in many shapes", async () => {
+    const shapes = Array.from({ length: 30 }, (_, i) => `I0\n(${"I1\n".repeat(i)}I4\nt(${"I1\n".repeat(i)}I1\nt`);
+    const program = `(${shapes.map((view) => tensor("0", 4, view)).join("")}l.`;
+    const bytes = await archive(ascii(program), { "0": FLOATS });
+    expect(await outcome(bytes, { maxTensorBytes: 30 * 16 - 1 })).toBe("limit");
+    expect(await outcome(bytes, { maxTensorBytes: 30 * 16 })).toMatchObject({ t: "list" });
+  });
+
   it("takes whatever an integer, a memo index or a string claims only if it is there", async () => {
     for (const program of [
       "\x8b\xff\xff\xff\x7f.",

@@ -13,6 +13,9 @@ import type { Platform } from "./platform.js";
 /** One system call reads at most this much (Node refuses 2 GiB and more). */
 const READ_CHUNK = 2 ** 30;
 
+/** Output of one round of inflation; a round is a task for another thread. */
+const INFLATE_CHUNK = 2 ** 24;
+
 const inflate = promisify(inflateRaw);
 
 async function openPath(path: string): Promise<ByteSource> {
@@ -100,9 +103,12 @@ export const platform: Platform = {
   writeAtomically,
   sibling: (path, name) => join(dirname(path), name),
   async inflateRaw(compressed, size) {
-    const inflated = await inflate(compressed, { maxOutputLength: Math.max(size, 1) });
+    const chunkSize = Math.min(Math.max(size + 1, 64), INFLATE_CHUNK);
+    const inflated = await inflate(compressed, { maxOutputLength: Math.max(size, 1), chunkSize });
     if (inflated.length !== size) throw new RangeError(`inflated to ${inflated.length} bytes instead of ${size}`);
-    return new Uint8Array(inflated);
+    return inflated.buffer.byteLength === size
+      ? new Uint8Array(inflated.buffer as ArrayBuffer)
+      : new Uint8Array(inflated);
   },
   crc32: (bytes) => zlibCrc32(bytes),
 };
