@@ -124,6 +124,7 @@ describe.each(KINDS)("%s on the cpu device", (kind) => {
     ["1×1", square(9, 70, 1)],
     ["7×7 with stride 2", { ...square(22, 5, 7, 2), oc: 12 }],
     ["3×3 with stride 2", square(16, 20, 3, 2)],
+    ["1×1 of a single pixel", { ...square(1, 90, 1), n: 1 }],
     ["depthwise 3×3", square(40, 1, 3, 1, 6)],
     ["depthwise 5×5 with stride 2", square(33, 1, 5, 2, 5)],
   ] as const)("%s: is exact, and the same however its tasks are split", (_name, sizes) => {

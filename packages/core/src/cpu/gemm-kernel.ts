@@ -8,6 +8,7 @@ import { printWalk } from "./gemm-pack.js";
 import { FIELDS, writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
 import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
+import { asThin, thinKernel } from "./gemm-thin.js";
 import { tileShape } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
@@ -31,6 +32,8 @@ const fetchKey = (fetch: Fetch): string => (fetch === "regular" ? fetch : `${fet
 
 /** The kernel that computes the contractions one after the other; their tasks are all independent. */
 export function contractionKernel(contractions: readonly Contraction[], epilogue: EpilogueParts): CpuKernel {
+  const thin = contractions.length === 1 ? asThin(contractions[0]) : undefined;
+  if (thin) return thinKernel(thin, epilogue);
   const shape = tileShape();
   const parts = contractions.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
   // The contractions of a kernel differ in shape alone.

@@ -4,7 +4,6 @@ import type { Access, MatmulKernel } from "../kernel.js";
 import { takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import { type Digit, mergeWalks, type Operand, operandOf, type Walk } from "./gemm-spec.js";
-import { asThin, thinKernel } from "./gemm-thin.js";
 import type { CpuKernel } from "./kernel.js";
 
 /**
@@ -50,6 +49,5 @@ export function printMatmul(kernel: MatmulKernel): CpuKernel {
     b: operand(b, columns, dims + 1, dims),
     affine: affine.map(({ offset }, i) => ({ offset, batch: batches[i], m: ms[i], n: ns[i] })),
   };
-  const thin = asThin(contraction);
-  return thin ? thinKernel(thin, epilogue) : contractionKernel([contraction], epilogue);
+  return contractionKernel([contraction], epilogue);
 }
