@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { CheckpointError, load, OrderedDict, Size, TorchDevice, TorchDtype, Tuple } from "@kindling/checkpoint";
-import { Tensor, type TypedArray } from "@kindling/core";
+import { convertHost, type DType, dtypeInfo, Tensor, type TypedArray } from "@kindling/core";
 import { fillEntry } from "./fill.js";
 
 /** One value as the fixtures write it. */
@@ -249,25 +249,7 @@ const floatOf = (value: Sample): number =>
   typeof value === "string" ? (SPECIAL[value] ?? Number(value)) : Number(value);
 
 /** The parts of element `i` as numbers: one, or two for a complex number. */
-function element(dtype: string, data: TypedArray, i: number): number[] {
-  switch (dtype) {
-    case "float16":
-      return [half(Number(data[i]))];
-    case "bfloat16":
-      return [new Float32Array(Uint32Array.of(Number(data[i]) << 16).buffer)[0]];
-    case "complex64":
-    case "complex128":
-      return [Number(data[2 * i]), Number(data[2 * i + 1])];
-    default:
-      return [Number(data[i])];
-  }
-}
-
-/** The value of IEEE half precision bits. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
+function element(dtype: DType, data: TypedArray, i: number): number[] {
+  if (dtypeInfo(dtype).kind === "complex") return [Number(data[2 * i]), Number(data[2 * i + 1])];
+  return [Number(convertHost(data.slice(i, i + 1), dtype, "float64")[0])];
 }

@@ -1,10 +1,10 @@
 /** numpy arrays and scalars in a pickle: arrays become tensors, scalars become numbers. */
 
-import { type DType, dtypeInfo } from "@kindling/core";
+import { convertHost, type DType, dtypeInfo } from "@kindling/core";
 import { NUMPY_DTYPES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
 import { narrow } from "../pickle/reader.js";
-import { swapBytes } from "../tensor.js";
+import { swapBytes, typedArray } from "../tensor.js";
 import { encodeUtf8 } from "../utf8.js";
 import { Complex, Tuple } from "../values.js";
 import { checkCount, describe, flag, integers, text } from "./arguments.js";
@@ -96,44 +96,10 @@ export function numpyScalar(args: readonly unknown[]): number | bigint | boolean
   const bytes = new Uint8Array(rawBytes(data, "the value of a numpy scalar"));
   if (bytes.length !== dtypeInfo(dtype.dtype).bytes) throw bad(`a numpy ${dtype.dtype} of ${bytes.length} bytes`);
   if (dtype.bigEndian) swapBytes(bytes, dtype.dtype);
-  const view = new DataView(bytes.buffer);
-  switch (dtype.dtype) {
-    case "float64":
-      return view.getFloat64(0, true);
-    case "float32":
-      return view.getFloat32(0, true);
-    case "float16":
-      return half(view.getUint16(0, true));
-    case "complex64":
-      return new Complex(view.getFloat32(0, true), view.getFloat32(4, true));
-    case "complex128":
-      return new Complex(view.getFloat64(0, true), view.getFloat64(8, true));
-    case "bool":
-      return bytes[0] !== 0;
-    case "int64":
-      return narrow(view.getBigInt64(0, true));
-    case "uint64":
-      return narrow(view.getBigUint64(0, true));
-    case "int32":
-      return view.getInt32(0, true);
-    case "uint32":
-      return view.getUint32(0, true);
-    case "int16":
-      return view.getInt16(0, true);
-    case "uint16":
-      return view.getUint16(0, true);
-    case "int8":
-      return view.getInt8(0);
-    default:
-      return bytes[0];
-  }
-}
-
-/** The value of IEEE half precision bits. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
+  const values = typedArray(dtype.dtype, bytes);
+  const [first] = values;
+  if (typeof first === "bigint") return narrow(first);
+  if (dtype.dtype === "bool") return first !== 0;
+  if (dtypeInfo(dtype.dtype).kind === "complex") return new Complex(first, Number(values[1]));
+  return Number(convertHost(values, dtype.dtype, "float64")[0]);
 }
