@@ -1,17 +1,6 @@
 /** Optimizers: groups, parameters without gradients, state dicts, and what a step costs. */
 
-import {
-  fromHost,
-  init,
-  manualSeed,
-  noGrad,
-  randn,
-  resetStats,
-  stats,
-  type Tensor,
-  tensor,
-  zeros,
-} from "@kindling/core";
+import { fromHost, init, manualSeed, randn, resetStats, stats, type Tensor, tensor, zeros } from "@kindling/core";
 import {
   Adadelta,
   Adagrad,
