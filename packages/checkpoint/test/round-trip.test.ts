@@ -158,6 +158,22 @@ describe("save → load", () => {
     expect(describeValue(loaded.get("bn.num_batches_tracked"))).toEqual(describeValue(counter));
   });
 
+  it("saves the value of a tensor that is yet to be computed", async () => {
+    const sum = fromHost(Float32Array.of(1, 2), [2]).add(fromHost(Float32Array.of(10, 20), [2]));
+    const loaded = (await load(await toBytes({ sum }))) as Map<string, Tensor>;
+    expect(loaded.get("sum")?.hostData()).toEqual(Float32Array.of(11, 22));
+  });
+
+  it("saves the parameters of a state dict detached, as torch does, and other tensors as they are", async () => {
+    const weight = fromHost(Float32Array.of(1), [1]).requiresGrad_();
+    const loaded = (await load(await toBytes({ model: new Map([["weight", weight]]) }))) as Map<
+      string,
+      Map<string, Tensor>
+    >;
+    expect(loaded.get("model")?.get("weight")?.requiresGrad).toBe(false);
+    expect(((await load(await toBytes(weight))) as Tensor).requiresGrad).toBe(true);
+  });
+
   it("saves a dict of tensors that was loaded from a dict as a dict, and plain objects as dicts", async () => {
     const weight = fromHost(Float32Array.of(1), [1], "float32");
     const once = (await load(await toBytes({ model: { weight }, epoch: 3 }))) as Map<string, PythonValue>;
@@ -217,7 +233,7 @@ describe("save → load", () => {
 
 describe("values that cannot be saved", () => {
   const refused = async (value: unknown, kind: string, words: string): Promise<void> => {
-    const error: unknown = await toBytes(value as PythonValue).catch((reason: unknown) => reason);
+    const error: unknown = await toBytes(value).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error).toMatchObject({ kind, message: expect.stringContaining(words) });
   };

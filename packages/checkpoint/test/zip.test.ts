@@ -1,5 +1,6 @@
 /** Archives as other writers make them, and archives that contradict themselves. */
 
+import { readdirSync, readFileSync } from "node:fs";
 import { crc32, deflateRawSync } from "node:zlib";
 import { load } from "@kindling/checkpoint";
 import fc from "fast-check";
@@ -116,6 +117,14 @@ describe("the browser's side", () => {
     await expect(browser.inflateRaw(deflated, zeros.length + 1)).rejects.toThrow();
     await expect(browser.inflateRaw(deflated.slice(0, 20), zeros.length)).rejects.toThrow();
     await expect(browser.inflateRaw(Uint8Array.of(0xff, 0xff), 10)).rejects.toThrow();
+  });
+
+  it("imports nothing of Node", () => {
+    const folder = new URL("../dist/", import.meta.url).pathname;
+    const users = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".js"))
+      .filter((name) => /from "node:|\bBuffer\b|\bprocess\./.test(readFileSync(folder + name, "utf8")));
+    expect(users).toEqual(["platform/node.js"]);
   });
 
   it("has no files to write", async () => {
