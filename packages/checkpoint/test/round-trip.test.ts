@@ -165,12 +165,11 @@ describe("save → load", () => {
   });
 
   it("saves the parameters of a state dict detached, as torch does, and other tensors as they are", async () => {
-    const weight = fromHost(Float32Array.of(1), [1]).requiresGrad_();
-    const loaded = (await load(await toBytes({ model: new Map([["weight", weight]]) }))) as Map<
-      string,
-      Map<string, Tensor>
-    >;
-    expect(loaded.get("model")?.get("weight")?.requiresGrad).toBe(false);
+    const [weight, bias] = [1, 2].map((value) => fromHost(Float32Array.of(value), [1]).requiresGrad_());
+    const model = new Map(Object.entries({ weight, bias }));
+    const loaded = (await load(await toBytes({ model }))) as Map<string, Map<string, Tensor>>;
+    const state = loaded.get("model") as Map<string, Tensor>;
+    expect([...state.values()].map((tensor) => tensor.requiresGrad)).toEqual([false, false]);
     expect(((await load(await toBytes(weight))) as Tensor).requiresGrad).toBe(true);
   });
 

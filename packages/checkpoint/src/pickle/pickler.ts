@@ -246,9 +246,10 @@ class Pickler {
     this.out.opcode(Op.EMPTY_TUPLE);
     this.out.opcode(Op.REDUCE);
     this.remember(map);
+    const outer = this.inStateDict;
     this.inStateDict = isStateDict;
     this.saveEntries(map);
-    this.inStateDict = false;
+    this.inStateDict = outer;
     if (isOrdered && map.attributes.size > 0) this.saveState(map.attributes);
   }
 
