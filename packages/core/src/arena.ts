@@ -22,6 +22,8 @@ export class Arena {
   readonly value: Tensor;
   readonly numel: number;
   private readonly gradients: Tensor;
+  /** The handles that the parameters' `grad` were bound to. */
+  private bound: readonly Tensor[] = [];
   private readonly part: Part;
 
   constructor(readonly params: readonly Tensor[]) {
@@ -34,9 +36,7 @@ export class Arena {
       at += size;
     }
     this.numel = at;
-    this.part = (flat, i) => {
-      return reshape(slice(flat, [starts[i]], [sizes[i]], [1]), shapes[i]);
-    };
+    this.part = (flat, i) => reshape(slice(flat, [starts[i]], [sizes[i]], [1]), shapes[i]);
     this.value = noGrad(() => {
       const flat = new Tensor(
         cat(
@@ -46,26 +46,31 @@ export class Arena {
       ).asState();
       params.forEach((p, i) => {
         p.becomeViewOf(flat, (n) => this.part(n, i));
+        p.collector = this;
       });
       return flat;
     });
     this.gradients = this.like();
   }
 
-  /** All gradients in order as one flat tensor, or null if any is missing. The parameters' `grad` become parts of it. */
+  /** All gradients in order as one flat tensor, or null if any is missing. The parameters' `grad` are parts of it. */
   gradient(): Tensor | null {
+    this.collect();
+    const complete = this.params.every((p, i) => p.grad && p.grad === this.bound[i]);
+    return complete ? new Tensor(this.gradients.node) : null;
+  }
+
+  /** Gathers the gradients in flat memory, if all are there and any is not in it yet. */
+  collect(): void {
     const grads = this.params.map((p) => p.grad);
-    if (grads.some((g) => !g)) return null;
-    return noGrad(() => {
+    if (grads.some((g) => !g) || grads.every((g, i) => g === this.bound[i])) return;
+    noGrad(() => {
       const flat = cat(
         grads.map((g) => reshape(g!.node, [-1])),
         0,
       );
       engine.assign(this.gradients.asCell(), flat);
-      this.params.forEach((p, i) => {
-        p.bindGrad(this.part(flat, i));
-      });
-      return new Tensor(flat);
+      this.bound = this.params.map((p, i) => p.bindGrad(this.part(flat, i)));
     });
   }
 

@@ -87,7 +87,7 @@ export function customVjp(
     customNode(
       output.node,
       inputs.map((t) => t.node),
-      (g) => vjp(new Tensor(g)).map((t) => t && t.node),
+      (g) => vjp(new Tensor(g)).map((t) => t?.node ?? null),
     ),
   );
 }

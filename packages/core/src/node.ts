@@ -55,6 +55,8 @@ export type Vjp = (g: Node, node: Node) => readonly (Node | null)[];
 /** The leaf's side of autograd: whoever owns the leaf collects gradients through this. */
 export interface GradSink {
   accumulate(gradient: Node): void;
+  /** Puts the gradients of several leaves together once a backward() has reached them all. */
+  collector: { collect(): void } | null;
 }
 
 export class Node {

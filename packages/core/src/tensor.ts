@@ -41,6 +41,8 @@ interface View {
 export class Tensor implements GradSink {
   /** Shown in error messages. */
   name: string | undefined;
+  /** The arena that this parameter is part of. */
+  collector: GradSink["collector"] = null;
   #grad: Tensor | null = null;
   #node: Node;
   #cell: Cell | null = null;
@@ -170,9 +172,10 @@ export class Tensor implements GradSink {
   }
 
   /** Rebinds the gradient to a value that lives elsewhere, as in an optimizer's arena. */
-  bindGrad(value: Node): void {
+  bindGrad(value: Node): Tensor {
     this.grad = null;
     this.#grad = new Tensor(value);
+    return this.#grad;
   }
 
   private derived(node: Node): Tensor {

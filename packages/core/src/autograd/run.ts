@@ -37,5 +37,6 @@ export function runBackward(root: Node, gradient: Node | undefined, options: Bac
   engine.beginBackward();
   const { gradients, visited } = backpropagate([root], [seed], { createGraph: options.createGraph ?? false });
   for (const [leaf, g] of gradients) leaf.sink?.accumulate(g);
+  for (const collector of new Set([...gradients.keys()].map((leaf) => leaf.sink?.collector))) collector?.collect();
   if (!keep) engine.consume(visited);
 }

@@ -78,7 +78,7 @@ function concretize(
     );
     const value = row.value(...args);
     const y = S.arg(types.length, value.type);
-    made = { value, partials: row.partials?.map((p) => p && p(args, y)) };
+    made = { value, partials: row.partials?.map((p) => p?.(args, y) ?? null) };
     concrete.set(id, made);
   }
   return made;

@@ -2,11 +2,11 @@
 
 import { noGrad } from "../context.js";
 import type { Node } from "../node.js";
-import { iota } from "./create.js";
+import { constant, fill, iota } from "./create.js";
 import { customVjp } from "./custom.js";
-import { gather } from "./index.js";
+import { cat, gather } from "./index.js";
 import { elementwise, map } from "./map.js";
-import { expand, reshape, unfold } from "./movement.js";
+import { expand, pad, reshape, slice, sliceDim, unfold } from "./movement.js";
 import { reduce } from "./reduce.js";
 import * as S from "./scalar.js";
 
@@ -50,7 +50,89 @@ export function overlapAdd(
   );
 }
 
+/** Kernels and terms that `byPhases` may take. */
+const MOST_PHASES = 16;
+const MOST_TERMS = 32;
+
 function addWindows(
+  x: Node,
+  dims: readonly number[],
+  sizes: readonly number[],
+  lengths: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): Node {
+  const phases = steps.reduce((n, s) => n * s, 1);
+  const terms = sizes.reduce((n, s) => n * s, 1);
+  return phases <= MOST_PHASES && terms <= MOST_TERMS
+    ? byPhases(x, dims, sizes, lengths, steps, dilations)
+    : byGather(x, dims, sizes, lengths, steps, dilations);
+}
+
+/** Every combination of one entry from each list. */
+const combinations = <T>(lists: readonly (readonly T[])[]): T[][] =>
+  lists.reduce<T[][]>((all, list) => all.flatMap((head) => list.map((v) => [...head, v])), [[]]);
+
+/**
+ * Places whose position leaves the same remainder modulo the step are covered by the same elements of windows, each
+ * shifted by a whole number of windows: a sum of shifted slices for every remainder, then all interleaved.
+ */
+function byPhases(
+  x: Node,
+  dims: readonly number[],
+  sizes: readonly number[],
+  lengths: readonly number[],
+  steps: readonly number[],
+  dilations: readonly number[],
+): Node {
+  const outer = x.shape.slice(0, x.shape.length - dims.length);
+  const counts = lengths.map((n, i) => Math.ceil(n / steps[i]));
+  const shape = [...outer];
+  dims.forEach((d, i) => {
+    shape[d] = counts[i];
+  });
+  const covering = (phase: readonly number[]): Node => {
+    const places = dims.map((_, i) =>
+      Array.from({ length: sizes[i] }, (_, k) => k).filter((k) => (k * dilations[i]) % steps[i] === phase[i]),
+    );
+    const shifted = combinations(places).map((place) => {
+      const ones = x.shape.map(() => 1);
+      const start = [...outer.map(() => 0), ...place];
+      const part = reshape(slice(x, start, [...outer, ...place.map(() => 1)], ones), outer);
+      const before = outer.map(() => 0);
+      dims.forEach((d, i) => {
+        before[d] = Math.floor((place[i] * dilations[i]) / steps[i]);
+      });
+      return pad(
+        part,
+        before,
+        shape.map((n, d) => n - before[d] - outer[d]),
+        0,
+      );
+    });
+    if (shifted.length === 0) return fill(shape, constant(0, x.dtype));
+    return shifted.reduce((a, b) => elementwise("add", a, b));
+  };
+  // Innermost dimension first: remainders side by side behind their dimension.
+  const interleave = (phase: readonly number[]): Node => {
+    const i = phase.length;
+    if (i === dims.length) return reshape(covering(phase), spread(shape, dims));
+    const all = Array.from({ length: steps[i] }, (_, r) => interleave([...phase, r]));
+    return cat(all, dims[i] + i + 1);
+  };
+  const whole = reshape(
+    interleave([]),
+    shape.map((n, d) => (dims.includes(d) ? n * steps[dims.indexOf(d)] : n)),
+  );
+  return dims.reduce((y, d, i) => sliceDim(y, d, 0, lengths[i], 1), whole);
+}
+
+/** A dimension of size 1 after each of `dims` (ascending). */
+const spread = (shape: readonly number[], dims: readonly number[]): number[] =>
+  shape.flatMap((n, d) => (dims.includes(d) ? [n, 1] : [n]));
+
+/** Looks up, for each place, which windows cover it. */
+function byGather(
   x: Node,
   dims: readonly number[],
   sizes: readonly number[],

@@ -128,7 +128,8 @@ export class KernelBuilder {
     return inside ? S.where(inside, inner, S.c(value, inner.type)) : inner;
   }
 
-  private range(form: Form): { low: number; high: number } {
+  /** The smallest and the largest value that a form takes. */
+  range(form: Form): { low: number; high: number } {
     let low = form.offset;
     let high = form.offset;
     form.terms.forEach((t, v) => {

@@ -7,8 +7,9 @@
 import { scalarOf } from "../expr.js";
 import { contiguousStrides } from "../node.js";
 import * as S from "../ops/scalar.js";
-import { addForms, affine, constantForm, type Form, sameForm } from "./forms.js";
+import { addForms, affine, constantForm, type Form, sameForm, variableForm } from "./forms.js";
 import { Group } from "./group.js";
+import type { KernelBuilder } from "./kernel-builder.js";
 import type { LoopUnit, Scheduler, TemplateUnit, Unit } from "./schedule.js";
 import type { Trace, Vertex } from "./trace.js";
 
@@ -31,8 +32,10 @@ export const externalKey = (n: number): BufferKey => `x${n}`;
 export class Placement {
   readonly places = new Map<Vertex, Place>();
   readonly works: Work[] = [];
-  /** Units that write a vertex (several for a concatenation). */
-  private readonly writers = new Map<Vertex, Work[]>();
+  /** The unit that computes a vertex. */
+  private readonly makers = new Map<Vertex, Work>();
+  /** What a concatenation consists of. */
+  private readonly parts = new Map<Vertex, Vertex[]>();
   /** Vertices that must be stored even if no unit reads them: roots, parts and copies. */
   private readonly kept = new Set<Vertex>();
   private readers: Map<Vertex, Set<Work>> | null = null;
@@ -84,20 +87,14 @@ export class Placement {
   /** Units that must have run before `unit`. */
   dependencies(unit: Work): Set<Work> {
     const result = new Set<Work>();
-    for (const v of this.reads(unit)) for (const w of this.writers.get(v) ?? []) if (w !== unit) result.add(w);
+    for (const v of this.reads(unit)) for (const w of this.writersOf(v)) if (w !== unit) result.add(w);
     for (const r of this.after.get(unit) ?? []) result.add(r);
     return result;
   }
 
   private addWork(unit: Work): void {
     this.works.push(unit);
-    for (const v of made(unit)) this.addWriter(v, unit);
-  }
-
-  private addWriter(v: Vertex, unit: Work): void {
-    const list = this.writers.get(v);
-    if (list) list.push(unit);
-    else this.writers.set(v, [unit]);
+    for (const v of made(unit)) this.makers.set(v, unit);
   }
 
   /** A unit that copies what `v` is into memory of its own. */
@@ -131,6 +128,7 @@ export class Placement {
     const dim = whole.op.dim;
     const { buffer, offset, strides, dense: block } = this.placeOf(whole);
     const leading = whole.shape.slice(0, dim).every((d) => d === 1);
+    const parts: Vertex[] = [];
     let at = 0;
     for (const part of whole.inputs) {
       let base = part;
@@ -139,24 +137,31 @@ export class Placement {
       const start = offset + at * strides[dim];
       at += part.shape[dim];
       const contiguous = block && leading;
-      const place = contiguous ? dense(buffer, start, base.shape) : { buffer, offset: start, strides, dense: false };
-      const unit = this.scheduler.unitFor(base);
-      const direct =
-        unit !== undefined &&
-        unit.kind !== "cat" &&
-        this.scheduler.materialized.has(base) &&
-        !this.places.has(base) &&
-        (contiguous || (base === part && !this.works.some((w) => this.reads(w).includes(base)))) &&
-        !this.sharesBuffer(unit, base, buffer);
-      if (direct) {
-        this.places.set(base, place);
+      const place = (v: Vertex): Place | null =>
+        contiguous ? dense(buffer, start, v.shape) : within(buffer, start, v.shape, part.shape, strides);
+      const own = place(base);
+      if (own && this.mayWriteInto(base, buffer, contiguous)) {
+        this.places.set(base, own);
         this.kept.add(base);
-        this.addWriter(whole, unit as Work);
-      } else {
-        const copied = this.copy(part, contiguous ? dense(buffer, start, part.shape) : place);
-        this.addWriter(whole, this.writers.get(copied)![0]);
-      }
+        parts.push(base);
+      } else parts.push(this.copy(part, place(part)!));
     }
+    this.parts.set(whole, parts);
+  }
+
+  /** Whether the unit of `base` can write straight into a part of `buffer`. */
+  private mayWriteInto(base: Vertex, buffer: BufferKey, contiguous: boolean): boolean {
+    const unit = this.scheduler.unitFor(base);
+    if (!unit || !this.scheduler.materialized.has(base) || this.places.has(base)) return false;
+    // What does not lie in one piece can not be read by others.
+    if (!contiguous && this.works.some((w) => this.reads(w).includes(base))) return false;
+    return unit.kind === "cat" || !this.sharesBuffer(unit, base, buffer);
+  }
+
+  /** Units that write a vertex: its own, or those of its parts. */
+  private writersOf(v: Vertex): Work[] {
+    const maker = this.makers.get(v);
+    return maker ? [maker] : (this.parts.get(v) ?? []).flatMap((p) => this.writersOf(p));
   }
 
   /** Whether writing `base` into `buffer` would make one kernel read and write that buffer. */
@@ -174,15 +179,7 @@ export class Placement {
 
   /** Orders overwriting after reading, and takes the way round where one kernel or a cycle forbids it. */
   private avoidHazards(): void {
-    const oldReaders = new Map<BufferKey, Work[]>();
-    for (const w of this.works)
-      for (const v of this.reads(w))
-        if (v.op.kind === "leaf") {
-          const key = externalKey(v.slot);
-          const list = oldReaders.get(key);
-          if (!list) oldReaders.set(key, [w]);
-          else if (!list.includes(w)) list.push(w);
-        }
+    const oldReads = this.oldReads();
     const users = new Map<Work, Work[]>();
     const link = (from: Work, to: Work): void => {
       const list = users.get(from);
@@ -193,15 +190,18 @@ export class Placement {
     for (const writer of [...this.works]) {
       for (const v of made(writer)) {
         const place = this.places.get(v);
-        const readers = place && oldReaders.get(place.buffer);
-        if (!place || !readers) continue;
+        const reads = place && oldReads.get(place.buffer);
+        if (!place || !reads) continue;
+        const { low, high } = extent(place, v.shape);
+        const readers = new Set(reads.filter((r) => r.low <= high && low <= r.high).map((r) => r.work));
+        if (readers.size === 0) continue;
         const dependents = reachable(writer, users);
-        const aside = readers.some((r) => (r === writer ? !this.inPlace(writer, v, place) : dependents.has(r)));
+        const aside = [...readers].some((r) => (r === writer ? !this.inPlace(writer, v, place) : dependents.has(r)));
         let last = writer;
         if (aside) {
           this.places.delete(v);
           this.scheduler.materialized.add(v);
-          last = this.writers.get(this.copy(v, place))![0];
+          last = this.makers.get(this.copy(v, place))!;
           this.readers = null;
           link(writer, last);
         }
@@ -216,17 +216,37 @@ export class Placement {
     }
   }
 
+  /** Who reads which elements of externals as they were before the run. */
+  private oldReads(): Map<BufferKey, { work: Work; low: number; high: number }[]> {
+    const result = new Map<BufferKey, { work: Work; low: number; high: number }[]>();
+    for (const work of this.works)
+      for (const builder of builders(work))
+        for (const { vertex, address } of builder.sources) {
+          if (vertex.op.kind !== "leaf") continue;
+          const key = externalKey(vertex.slot);
+          const entry = { work, ...builder.range(address) };
+          const list = result.get(key);
+          if (list) list.push(entry);
+          else result.set(key, [entry]);
+        }
+    return result;
+  }
+
   /** Whether a unit reads the memory that it overwrites only at the very element that it writes. */
   private inPlace(unit: Work, v: Vertex, place: Place): boolean {
-    if (unit.kind === "template") return false;
-    const { builder, members } = unit.group.built;
-    const member = members.find((m) => m.vertex === v)!;
-    const address = storeAddress(place, member.forms);
-    return builder.sources.every(
-      (s) =>
-        s.vertex.op.kind !== "leaf" ||
-        externalKey(s.vertex.slot) !== place.buffer ||
-        (s.limits.length === 0 && sameForm(s.address, address)),
+    const end = unit.kind === "template" ? unit.epilogue.builder : unit.group.built.builder;
+    const forms =
+      unit.kind === "template"
+        ? v.shape.map((d, i) => (d === 1 ? constantForm(0) : variableForm(i)))
+        : unit.group.built.members.find((m) => m.vertex === v)!.forms;
+    const address = storeAddress(place, forms);
+    return builders(unit).every((builder) =>
+      builder.sources.every(
+        (s) =>
+          s.vertex.op.kind !== "leaf" ||
+          externalKey(s.vertex.slot) !== place.buffer ||
+          (builder === end && s.limits.length === 0 && sameForm(s.address, address)),
+      ),
     );
   }
 
@@ -254,9 +274,33 @@ export class Placement {
   }
 }
 
+/** The place of a tensor of `shape` within a strided part of shape `part`, which has the same sizes but for ones. */
+function within(
+  buffer: BufferKey,
+  offset: number,
+  shape: readonly number[],
+  part: readonly number[],
+  strides: readonly number[],
+): Place | null {
+  const sizes = part.flatMap((d, i) => (d === 1 ? [] : [{ d, stride: strides[i] }]));
+  const own = shape.filter((d) => d !== 1);
+  if (own.length !== sizes.length || own.some((d, i) => d !== sizes[i].d)) return null;
+  let next = 0;
+  return { buffer, offset, strides: shape.map((d) => (d === 1 ? 0 : sizes[next++].stride)), dense: false };
+}
+
 /** Vertices that a unit computes. */
 const made = (unit: Work): Vertex[] =>
   unit.kind === "template" ? [unit.result] : unit.group.members.map((m) => m.vertex);
+
+const builders = (unit: Work): readonly KernelBuilder[] =>
+  unit.kind === "template" ? [...unit.operands, unit.epilogue.builder] : [unit.group.built.builder];
+
+/** First and last element of a place. */
+function extent(place: Place, shape: readonly number[]): { low: number; high: number } {
+  const span = shape.reduce((n, d, i) => n + (d - 1) * place.strides[i], 0);
+  return { low: place.offset, high: place.offset + span };
+}
 
 function reachable(from: Work, users: ReadonlyMap<Work, readonly Work[]>): Set<Work> {
   const found = new Set<Work>();

@@ -189,20 +189,18 @@ export class Scheduler {
 
   private placeNow(v: Vertex): void {
     const template = this.epilogues.get(v);
-    if (template) {
-      const unit = this.templateUnit(template, v);
-      if (unit) return this.add(unit, v);
-      // The chain can not be followed over the template's own loops: two kernels then.
-      this.epilogues.delete(v);
-      this.materialized.add(template);
-      this.place(template);
-    }
-    if (isTemplate(v)) return this.add(this.templateUnit(v, v)!, v);
-    if (v.op.kind === "cat") return this.add({ kind: "cat", vertex: v }, v);
-    const joined = this.fuse && this.join(v);
-    if (!joined) {
-      const group = Group.of(v, this.around);
-      this.add({ kind: "loop", group }, v);
+    const finished = template && this.templateUnit(template, v);
+    if (finished) this.add(finished, v);
+    else {
+      if (template) {
+        // The chain can not be followed over the template's own loops: two kernels then.
+        this.epilogues.delete(v);
+        this.materialized.add(template);
+        this.place(template);
+      }
+      if (isTemplate(v)) this.add(this.templateUnit(v, v)!, v);
+      else if (v.op.kind === "cat") this.add({ kind: "cat", vertex: v }, v);
+      else if (!this.fuse || !this.join(v)) this.add({ kind: "loop", group: Group.of(v, this.around) }, v);
     }
   }
 
