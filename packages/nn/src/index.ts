@@ -5,7 +5,7 @@ export * as functional from "./functional/index.js";
 export * as init from "./init.js";
 export * from "./layers/index.js";
 export { type ForwardHook, type ForwardPreHook, type HookHandle, type Layer, Module } from "./module.js";
-export { editDistance, nearestNames } from "./names.js";
+export { nearestNames } from "./names.js";
 export { Parameter } from "./parameter.js";
 export type { LoadResult, LoadStateDictOptions, StateDict } from "./state-dict.js";
 export * as utils from "./utils.js";

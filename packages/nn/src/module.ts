@@ -41,8 +41,8 @@ export abstract class Module {
   training = true;
 
   readonly #buffers = new Map<string, { persistent: boolean }>();
-  readonly #hooks = new Set<AnyHook>();
-  readonly #preHooks = new Set<AnyHook>();
+  readonly #hooks = new Map<HookHandle, AnyHook>();
+  readonly #preHooks = new Map<HookHandle, AnyHook>();
 
   /** What the module computes. Users use `call`. */
   abstract forward(...inputs: never[]): unknown;
@@ -60,12 +60,12 @@ export abstract class Module {
 
   #run(inputs: unknown[]): unknown {
     let given = inputs;
-    for (const hook of this.#preHooks) {
+    for (const hook of this.#preHooks.values()) {
       tensorsIn(given).forEach(hold);
       given = (hook(this, given) as unknown[] | undefined) ?? given;
     }
     let output = Reflect.apply(this.forward, this, given);
-    for (const hook of this.#hooks) {
+    for (const hook of this.#hooks.values()) {
       tensorsIn(output).forEach(hold);
       output = hook(this, given, output) ?? output;
     }
@@ -337,10 +337,10 @@ function checkName(name: string): void {
     throw new ArgumentError(`"${name}" cannot name a field of a module: names are not empty and hold no dot`);
 }
 
-function register<T>(hooks: Set<T>, hook: T): HookHandle {
-  if (hooks.has(hook)) throw new ArgumentError("this hook is registered already; remove its handle first");
-  hooks.add(hook);
-  return { remove: () => void hooks.delete(hook) };
+function register(hooks: Map<HookHandle, AnyHook>, hook: AnyHook): HookHandle {
+  const handle: HookHandle = { remove: () => void hooks.delete(handle) };
+  hooks.set(handle, hook);
+  return handle;
 }
 
 /** The tensors of a value: itself, or those in a list, a Map or a plain object, at any depth. */

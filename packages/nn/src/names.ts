@@ -1,7 +1,7 @@
 /** Near names: what somebody who misspelt a key, a model or an option probably meant. */
 
 /** Edit distance (insert, delete, replace) of two strings, or `limit + 1` as soon as it is known to exceed `limit`. */
-export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
+function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -32,6 +32,9 @@ export function clipGradNorm_(
   );
 }
 
+/** torch's older name. */
+export const clipGradNorm = clipGradNorm_;
+
 function commonNorm(grads: readonly Tensor[], normType: number): Tensor {
   if (normType === Number.POSITIVE_INFINITY) return stack(grads.map((g) => g.abs().amax())).amax();
   if (normType === 2)

@@ -18,7 +18,7 @@ import {
 } from "@kindling/nn";
 import { type ActivationLayer, Conv2dNormActivation, type NormLayer, SqueezeExcitation } from "../ops/index.js";
 import { makeDivisible } from "./channels.js";
-import type { ClassifierOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./registry.js";
 
 /** A line of Tables 1 and 2 of the paper: kernel, expansion, output, squeeze-excitation, activation, stride. */
 type Row = readonly [k: number, exp: number, out: number, se: boolean, nl: "RE" | "HS", s: number];
@@ -85,6 +85,15 @@ export interface MobileNetV3Options extends ClassifierOptions {
   readonly normLayer?: NormLayer;
 }
 
+const OPTIONS = [
+  "numClasses",
+  "widthMult",
+  "reducedTail",
+  "dilated",
+  "dropout",
+  "normLayer",
+] as const satisfies (keyof MobileNetV3Options)[];
+
 const slowNorm: NormLayer = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.01 });
 
 /** Expand, depthwise, squeeze and excite, project; with a shortcut where the shape stays. */
@@ -139,6 +148,7 @@ export class MobileNetV3 extends Module implements Layer {
 
   constructor(settings: readonly InvertedResidualConfig[], lastChannel: number, options: MobileNetV3Options = {}) {
     super();
+    checkOptions("MobileNetV3", options, OPTIONS);
     const { numClasses = 1000, dropout = 0.2, normLayer = slowNorm } = options;
     const [first] = settings;
     if (!first) throw new ArgumentError("MobileNetV3: no blocks were given");

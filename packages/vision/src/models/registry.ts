@@ -9,6 +9,25 @@ export interface ClassifierOptions {
   readonly numClasses?: number;
 }
 
+/**
+ * Refuses an option that a model does not take: passed over in silence, it would build another model than was meant.
+ * @param known the options that it takes
+ */
+export function checkOptions(model: string, options: object, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (known.includes(name) || value === undefined) continue;
+    if ((name === "weights" || name === "pretrained") && !value) continue;
+    const near = nearestNames(name, known, 1);
+    const hint =
+      name === "weights" || name === "pretrained"
+        ? "read a .pth with checkpoint.load and give it to the model's loadStateDict"
+        : near.length > 0
+          ? `did you mean ${near[0]}?`
+          : `it takes: ${known.join(", ")}`;
+    throw new ArgumentError(`${model}: unknown option "${name}"; ${hint}`);
+  }
+}
+
 /** Makes a model with random weights. */
 export type ModelBuilder = (options?: ClassifierOptions) => Layer;
 

@@ -18,7 +18,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { batchNorm2d, type NormLayer } from "../ops/index.js";
-import type { ClassifierOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./registry.js";
 
 function conv3x3(inPlanes: number, outPlanes: number, stride = 1, groups = 1, dilation = 1): Conv2d {
   return new Conv2d(inPlanes, outPlanes, 3, { stride, padding: dilation, groups, bias: false, dilation });
@@ -124,6 +124,15 @@ export interface ResNetOptions extends ClassifierOptions {
   readonly normLayer?: NormLayer;
 }
 
+const OPTIONS = [
+  "numClasses",
+  "zeroInitResidual",
+  "groups",
+  "widthPerGroup",
+  "replaceStrideWithDilation",
+  "normLayer",
+] as const satisfies (keyof ResNetOptions)[];
+
 export class ResNet extends Module implements Layer {
   conv1: Layer;
   bn1: Layer;
@@ -139,6 +148,7 @@ export class ResNet extends Module implements Layer {
   /** @param layers blocks in each of the four stages */
   constructor(block: BlockType, layers: readonly [number, number, number, number], options: ResNetOptions = {}) {
     super();
+    checkOptions("ResNet", options, OPTIONS);
     const { numClasses = 1000, zeroInitResidual = false, normLayer = batchNorm2d } = options;
     const dilate = options.replaceStrideWithDilation ?? [false, false, false];
     if (dilate.length !== 3)

@@ -2,7 +2,7 @@
 
 import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, functional, type Layer, Linear, MaxPool2d, Module, ReLU, Sequential } from "@kindling/nn";
-import type { ClassifierOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./registry.js";
 
 function depthwise(channels: number, stride: number): Conv2d {
   return new Conv2d(channels, channels, 3, { stride, padding: 1, groups: channels, bias: false });
@@ -69,9 +69,11 @@ export class ShuffleNetV2 extends Module implements Layer {
   constructor(
     repeats: readonly [number, number, number],
     channels: readonly [number, number, number, number, number],
-    { numClasses = 1000 }: ClassifierOptions = {},
+    options: ClassifierOptions = {},
   ) {
     super();
+    checkOptions("ShuffleNetV2", options, ["numClasses"]);
+    const { numClasses = 1000 } = options;
     const [stem, second, third, fourth, last] = channels;
     this.conv1 = new Sequential(
       new Conv2d(3, stem, 3, { stride: 2, padding: 1, bias: false }),

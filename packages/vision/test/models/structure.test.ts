@@ -56,4 +56,12 @@ describe("structure", () => {
     expect(() => models.getModel("mobilenetv3_small")).toThrow(/mobilenet_v3_small/);
     expect(() => models.getModel("toString")).toThrow(/unknown model/);
   });
+
+  it("refuses options that the model does not take", () => {
+    const build = (name: string, options: Record<string, unknown>) => () => models.getModel(name, options);
+    expect(build("resnet18", { num_classes: 3 })).toThrow(/unknown option "num_classes"; did you mean numClasses/);
+    expect(build("shufflenet_v2_x0_5", { dropout: 0.1 })).toThrow(/unknown option "dropout"; it takes: numClasses/);
+    expect(build("mobilenet_v3_small", { weights: "DEFAULT" })).toThrow(/checkpoint.load.*loadStateDict/);
+    expect(build("mobilenet_v3_small", { weights: null, pretrained: false })).not.toThrow();
+  });
 });
