@@ -126,17 +126,25 @@ export interface NamedTensor {
 export function namedTensors(root: unknown): NamedTensor[] {
   const found: NamedTensor[] = [];
   const seen = new Set<Container>();
-  const visit = (value: unknown, name: string): void => {
+  const waiting: { value: unknown; name: string }[] = [{ value: root, name: "" }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { value, name } = next;
     const tensor = storedTensor(value);
     if (tensor) found.push({ name, tensor });
-    if (!isContainer(value) || seen.has(value)) return;
+    if (!isContainer(value) || seen.has(value)) continue;
     seen.add(value);
-    const entries: Iterable<[unknown, unknown]> =
-      value instanceof PythonObject ? value.attributes : value instanceof Map ? value : [...value].entries();
-    for (const [key, child] of entries) visit(child, name === "" ? keyText(key) : `${name}.${keyText(key)}`);
-  };
-  visit(root, "");
+    const inside = [...namedChildren(value)].map(([key, child]) => ({
+      value: child,
+      name: name === "" ? keyText(key) : `${name}.${keyText(key)}`,
+    }));
+    for (const child of inside.reverse()) waiting.push(child);
+  }
   return found;
+}
+
+function namedChildren(container: Container): Iterable<[unknown, unknown]> {
+  if (container instanceof PythonObject) return container.attributes;
+  return container instanceof Map ? container : [...container].entries();
 }
 
 const keyText = (key: unknown): string => (key instanceof Tuple ? `(${key.join(", ")})` : String(key));

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import {
   CheckpointError,
+  inspect,
   type LoadOptions,
   load,
   loadSafetensors,
@@ -142,6 +143,13 @@ describe("bombs", () => {
       expect(await outcome(await archive(ascii(program))), name).toBe("depth");
   });
 
+  it("inspects what it was told to read however deep", async () => {
+    const depth = 20_000;
+    const program = `${"]".repeat(depth)}${tensor("0", 4, "I0\nI4\n\x85I1\n\x85")}${"a".repeat(depth)}.`;
+    const [found] = await inspect(await archive(ascii(program), { "0": FLOATS }), { maxDepth: depth });
+    expect(found.shape).toEqual([4]);
+  });
+
   it("finds the depth of a graph, not only of the first path to each part", async () => {
     // A chain of 400 lists, reached first directly and then at the end of another chain of 400.
     const chain = (inner: string) => `${"]".repeat(400)}${inner}${"a".repeat(400)}`;
@@ -155,6 +163,7 @@ describe("bombs", () => {
       program += `](${"h"}${String.fromCharCode(i)}h${String.fromCharCode(i)}eq${String.fromCharCode(i + 1)}`;
     const value = await load(await archive(ascii(`${program}.`)));
     expect(Array.isArray(value)).toBe(true);
+    expect(await inspect(await archive(ascii(`${program}.`)))).toEqual([]);
   });
 
   it("stops a pickle that asks for more objects than the limit allows", async () => {

@@ -235,6 +235,10 @@ function refusal(name: string): CheckpointError {
   return new CheckpointError("forbidden-global", `the file asks for ${name}, which is not loaded. ${advice(name)}`);
 }
 
+/** Modules that run programs, reach files and networks, or give access to the interpreter. */
+const RUNS_CODE =
+  /^(os|posix|nt|sys|subprocess|builtins|__builtin__|importlib|runpy|code|codeop|pty|shutil|socket|ctypes|operator|functools|types|pickle|_pickle|marshal|webbrowser|commands|asyncio|multiprocessing|threading|signal|pdb|timeit|urllib|http|requests|constructor)\./;
+
 /** What the person who made the file can do instead. */
 function advice(name: string): string {
   if (/^torch\._utils\._rebuild_(sparse|nested)/.test(name))
@@ -243,7 +247,7 @@ function advice(name: string): string {
     return "Quantized tensors are not supported: in Python, save tensor.dequantize() instead.";
   if (/_rebuild_meta_tensor/.test(name))
     return "It stands for a tensor without data: in Python, load the weights before saving.";
-  if (/^(torch|torchvision|__main__|timm|models?)\b/.test(name))
-    return "It holds a Python object, not only weights: in Python, save torch.save(model.state_dict(), path) instead.";
-  return "Nothing was run. A checkpoint of weights needs no such name: do not load this file in Python either.";
+  if (RUNS_CODE.test(name))
+    return "Nothing was run. No checkpoint of weights needs this name: do not load the file in Python either.";
+  return "It holds a Python object, not only weights: in Python, save torch.save(model.state_dict(), path) instead.";
 }
