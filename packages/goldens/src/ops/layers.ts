@@ -2,6 +2,7 @@
 
 import { einsum, type Tensor } from "@kindling/core";
 import { functional as F } from "@kindling/nn";
+import { ops } from "@kindling/vision";
 import { type Args, type Table, valuesAndIndices } from "./row.js";
 
 /** The options of a convolution. */
@@ -42,7 +43,7 @@ export const layers: Table = {
     F.interpolate(x, {
       size: args.size,
       scaleFactor: args.scale_factor,
-      mode: args.mode,
+      mode: args.mode as F.InterpolateMode,
       alignCorners: args.align_corners,
       antialias: args.antialias,
       recomputeScaleFactor: args.recompute_scale_factor,
@@ -52,15 +53,17 @@ export const layers: Table = {
     const y = F.batchNorm(x, running_mean, running_var, { weight, bias, training, momentum, eps });
     return [y, running_mean, running_var];
   },
-  frozen_batch_norm2d: ({ x, weight, bias, running_mean, running_var }, { eps }) =>
-    F.batchNorm(x, running_mean, running_var, { weight, bias, training: false, eps }),
+  frozen_batch_norm2d: ({ x, ...state }, { eps }) =>
+    Object.assign(new ops.FrozenBatchNorm2d(x.shape[1], { eps }), state).call(x),
   group_norm: ({ x, weight, bias }, { num_groups, eps }) => F.groupNorm(x, num_groups, { weight, bias, eps }),
   instance_norm: ({ x }, { eps }) => F.instanceNorm(x, { eps }),
   layer_norm: ({ x, weight, bias }, { normalized_shape, eps }) =>
     F.layerNorm(x, normalized_shape, { weight, bias, eps }),
-  local_response_norm: ({ x }, { size, alpha, beta, k }) => F.localResponseNorm(x, size, { alpha, beta, k }),
+  local_response_norm: ({ x }, { size, alpha, beta, k }) => F.localResponseNorm(x, size as number, { alpha, beta, k }),
 
   dropout: ({ x }, { p, training }) => F.dropout(x, { p, training }),
+  stochastic_depth: ({ x }, { p, mode, training }) =>
+    ops.stochasticDepth(x, { p, mode: mode as ops.StochasticDepthMode, training }),
   squeeze_excitation: ({ x, w1, b1, w2, b2 }) => F.squeezeExcitation(x, w1, b1, w2, b2),
 
   multihead_attention: ({ q, k = q, v = k, ...weights }, { num_heads, need_weights: needWeights }) => {

