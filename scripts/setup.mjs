@@ -33,6 +33,7 @@ function installationStamp() {
     "pnpm-workspace.yaml",
     "package.json",
     "benchmarks/package.json",
+    "examples/package.json",
     ...packages.sort(),
   ];
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}`);

@@ -39,11 +39,7 @@ export function preprocessingFor(augmentation: Augmentation, size: number): Prep
 export function evaluation({ size, fit, mean, std }: Preprocessing): transforms.Transform<Image, Tensor> {
   if (fit === "crop")
     return transforms.imageClassification({ cropSize: size, resizeSize: Math.round(size * CROP_MARGIN), mean, std });
-  return transforms.compose([
-    transforms.toTensor(),
-    transforms.resize([size, size]),
-    transforms.normalize(mean, std),
-  ]) as transforms.Transform<Image, Tensor>;
+  return transforms.compose([transforms.toTensor(), transforms.resize([size, size]), transforms.normalize(mean, std)]);
 }
 
 /** A recipe in two parts; `Kept` is what stands between them. */

@@ -3,6 +3,7 @@
  */
 
 import { type SampleContext, sampleContext } from "@kindling/data";
+import type { Picture } from "./raster.js";
 
 /** What a transform may draw from: random numbers of the sample (seed, epoch, index). */
 export type TransformContext = Pick<SampleContext, "rng">;
@@ -23,9 +24,16 @@ type InputOf<Steps extends readonly Step[]> = Steps extends readonly [infer Firs
   ? Parameters<First>[0]
   : Parameters<Steps[number]>[0];
 
-/** What the last step gives. */
-type OutputOf<Steps extends readonly Step[]> = Steps extends readonly [...unknown[], infer Last extends Step]
-  ? ReturnType<Last>
+/** What the last step gives; a step that keeps the kind of picture gives what the steps before it give. */
+type OutputOf<Steps extends readonly Step[]> = Steps extends readonly [
+  ...infer Before extends readonly Step[],
+  infer Last extends Step,
+]
+  ? Before extends readonly []
+    ? ReturnType<Last>
+    : Picture extends ReturnType<Last>
+      ? OutputOf<Before>
+      : ReturnType<Last>
   : ReturnType<Steps[number]>;
 
 /** Applies transforms one after another, with the same random numbers for all. */
