@@ -296,11 +296,17 @@ export abstract class Module {
   }
 
   /** Tensors that stand in fields of this tree and are neither parameters nor buffers: `forward` has put them there. */
-  *#stashed(): Iterable<Tensor> {
-    for (const module of this.modules())
-      for (const [field, value] of Object.entries(module))
-        if (!(value instanceof Module || value instanceof Parameter || module.#buffers.has(field)))
-          yield* tensorsIn(value);
+  #stashed(found: Tensor[] = [], seen: Set<Module> = new Set()): Tensor[] {
+    seen.add(this);
+    for (const field of Object.keys(this)) {
+      const value = (this as Record<string, unknown>)[field];
+      if (typeof value !== "object" || value === null || value instanceof Parameter || this.#buffers.has(field))
+        continue;
+      if (value instanceof Module) {
+        if (!seen.has(value)) value.#stashed(found, seen);
+      } else tensorsIn(value, found);
+    }
+    return found;
   }
 
   /** The name that the module is printed and reported under. */
