@@ -4,7 +4,7 @@ import { type ComputeDType, type DType, dtypeInfo, isComputeDType, type TypedArr
 import { ArgumentError, DTypeError, ShapeError } from "./errors.js";
 import { convertHost, dtypeOfArray, flattenNested, type NestedArray } from "./host.js";
 import { numelOf } from "./node.js";
-import { constant, fill, hostLeaf, uniform } from "./ops/create.js";
+import { fill, hostLeaf, scalar, uniform } from "./ops/create.js";
 import { convert, elementwise, map } from "./ops/map.js";
 import { rand as randNode, randn as randnNode } from "./ops/random.js";
 import * as S from "./ops/scalar.js";
@@ -72,13 +72,7 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
     const array = new Float64Array(numelOf(shape)).fill(value);
     return finish(fromHost(convertHost(array, "float64", dtype), shape, dtype), options);
   }
-  const scalar =
-    dtype === "int32"
-      ? uniform(value, "int32")
-      : dtype === "float32"
-        ? uniform(value, "float32")
-        : constant(value, dtype);
-  return finish(Tensor.made(fill([...shape], value === 0 || value === 1 ? constant(value, dtype) : scalar)), options);
+  return finish(Tensor.made(fill([...shape], scalar(value, dtype))), options);
 }
 
 export const zeros = (shape: readonly number[], options: TensorOptions = {}): Tensor => full(shape, 0, options);

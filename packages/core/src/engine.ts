@@ -20,6 +20,8 @@ const SMALL_BYTES = 4096;
 const NODE_LIMIT = 20_000;
 /** Runs that may be in flight before a step waits. */
 const RUN_AHEAD = 2;
+/** Plans that are kept. */
+const PLAN_LIMIT = 200;
 /** Flushes for which an unused device copy of a host tensor is kept. */
 const KEEP_FLUSHES = 3;
 
@@ -79,7 +81,6 @@ export class Engine {
   async use(device: Device): Promise<void> {
     const before = this.device;
     if (before && before !== device) {
-      this.flush();
       await Storage.evacuate(before);
       this.hostCopies.clear();
     }
@@ -144,29 +145,72 @@ export class Engine {
   flush(wanted: readonly Node[] = []): void {
     const device = this.device;
     if (!device) throw new DeviceError("no device yet: await init() first");
-    const requests: Request[] = [];
-    const chosen = new Set<Node>();
-    const request = (node: Node, into: Storage | null = null): void => {
-      if (into) requests.push({ node, into });
-      else if (!chosen.has(node)) {
-        chosen.add(node);
-        requests.push({ node, into: null });
-      }
-    };
-    const assigned: { cell: Cell; at: number }[] = [];
-    for (const cell of this.pending) {
-      if (cell.node.realized && cell.node.storage === cell.storage) continue;
-      assigned.push({ cell, at: requests.length });
-      // State keeps memory of its own, even when two variables were assigned one value.
-      requests.push({ node: cell.node, into: cell.storage });
+    const { requests, cells, aliases } = this.choose(wanted);
+    try {
+      if (requests.length > 0) this.execute(device, requests, cells);
+    } catch (error) {
+      this.abandon();
+      throw error;
     }
+    for (const node of aliases) {
+      const base = unreshaped(node);
+      node.storage = base.storage;
+      node.version = base.version;
+      letGo(node);
+    }
+    this.pending.clear();
+    for (const node of this.releasing) this.release(node);
+    this.startAnew();
+    this.flushes++;
+    this.evict();
+  }
+
+  /** After a flush that failed, as for want of memory: variables have the values that they had before, and nothing is
+   *  held any more, so that a smaller batch may follow. */
+  private abandon(): void {
+    for (const cell of this.pending)
+      if (cell.storage) {
+        cell.node = realizedNode(cell.storage, cell.node);
+        this.pending.delete(cell);
+      }
+    this.startAnew();
+  }
+
+  private startAnew(): void {
+    this.held.clear();
+    this.outside = [];
+    this.releasing = [];
+    this.backwardPending = false;
+    context.operations = 0;
+  }
+
+  /** What a flush realizes: nodes with the memory they go to, the variables they are assigned to, and reshapes that share
+   *  another node's memory. */
+  private choose(wanted: readonly Node[]): {
+    requests: Request[];
+    cells: Map<Request, Cell>;
+    aliases: Node[];
+  } {
+    const requests: Request[] = [];
+    const cells = new Map<Request, Cell>();
     const aliases: Node[] = [];
+    const chosen = new Set<Node>();
     const keep = (node: Node): void => {
       if (node.realized || !isComputeDType(node.dtype)) return;
       const base = unreshaped(node);
       if (base !== node) aliases.push(node);
-      if (!base.realized) request(base);
+      if (base.realized || chosen.has(base)) return;
+      chosen.add(base);
+      if (base.numel === 0) settleEmpty(base);
+      else requests.push({ node: base, into: null });
     };
+    for (const cell of this.pending) {
+      if (cell.node.numel === 0 || (cell.node.realized && cell.node.storage === cell.storage)) continue;
+      // State keeps memory of its own, even when two variables were assigned one value.
+      const request = { node: cell.node, into: cell.storage };
+      requests.push(request);
+      cells.set(request, cell);
+    }
     for (const node of wanted) {
       keep(node);
       if (node.requiresGrad && !node.tapeConsumed)
@@ -177,24 +221,7 @@ export class Engine {
     }
     for (const node of this.held) keep(node);
     for (const node of this.outside) if (this.outlives(node)) keep(node);
-    this.held.clear();
-    this.outside = [];
-    this.pending.clear();
-    this.backwardPending = false;
-    const live = requests.filter((r) => r.node.numel > 0);
-    for (const r of requests) if (r.node.numel === 0) settleEmpty(r.node);
-    if (live.length > 0) this.execute(device, live, new Map(assigned.map(({ cell, at }) => [requests[at], cell])));
-    for (const node of aliases) {
-      const base = unreshaped(node);
-      node.storage = base.storage;
-      node.version = base.version;
-      letGo(node);
-    }
-    for (const node of this.releasing) this.release(node);
-    this.releasing = [];
-    context.operations = 0;
-    this.flushes++;
-    this.evict();
+    return { requests, cells, aliases };
   }
 
   /** Waits while more runs are in flight than may be. */
@@ -207,12 +234,15 @@ export class Engine {
     const { fuse, share } = this.schedule;
     const key = `${fuse}${share}|${graph.key}`;
     let compiled = this.plans.get(key);
+    this.plans.delete(key);
     if (!compiled) {
       compiled = device.compile(makePlan(graph, device, this.schedule));
-      this.plans.set(key, compiled);
       this.counted.plansBuilt++;
       this.counted.kernelsCompiled += compiled.compiled;
     }
+    // The plan used least recently comes first and goes first.
+    this.plans.set(key, compiled);
+    if (this.plans.size > PLAN_LIMIT) this.plans.delete(this.plans.keys().next().value!);
     const made = graph.fresh.map((r) => Storage.onDevice(device, r.node.computeDType, r.node.numel));
     const buffers = [...graph.externals.map((s) => this.onDevice(device, s)), ...made.map((s) => s.buffer!)];
     device.run(compiled, buffers, graph.uniforms);
@@ -227,12 +257,8 @@ export class Engine {
       const cell = cells.get(r);
       if (cell) {
         // The variable's value is now what is in its memory, whatever happens to the node it was assigned.
-        const value = new Node(LEAF, [], r.node.shape, r.node.dtype, "leaf");
-        value.storage = storage;
-        value.version = storage.version;
-        value.label = r.node.label;
+        cell.node = realizedNode(storage, r.node);
         cell.storage = storage;
-        cell.node = value;
       }
       if (!r.node.realized) {
         r.node.storage = storage;
@@ -318,7 +344,14 @@ export class Engine {
   }
 }
 
-const LEAF = { kind: "leaf" } as const;
+/** A node whose value is what `storage` holds now. */
+function realizedNode(storage: Storage, like: Node): Node {
+  const node = new Node({ kind: "leaf" }, [], like.shape, like.dtype, "leaf");
+  node.storage = storage;
+  node.version = storage.version;
+  node.label = like.label;
+  return node;
+}
 
 /** A realized node lets go of its inputs, unless a backward() may still come through. */
 function letGo(node: Node): void {

@@ -9,9 +9,8 @@ import type { Node } from "./node.js";
 import * as C from "./ops/contract.js";
 import { constant, uniform } from "./ops/create.js";
 import { customVjp as customNode } from "./ops/custom.js";
-import { PARAMETRIC } from "./ops/elementwise.js";
 import { cat as catNodes } from "./ops/index.js";
-import { apply } from "./ops/map.js";
+import { elementwise } from "./ops/map.js";
 import { overlapAdd } from "./ops/windows.js";
 import { scoped } from "./scope.js";
 import { type Operand, Tensor } from "./tensor.js";
@@ -46,7 +45,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
       : typeof x === "boolean"
         ? constant(Number(x), "bool")
         : uniform(x, integers ? "int32" : "float32");
-  return Tensor.made(apply("where", PARAMETRIC.where(), condition.node, node(a), node(b)));
+  return Tensor.made(elementwise("where", condition.node, node(a), node(b)));
 }
 
 /** Coordinate grids of 1-d tensors, "ij" indexed. */

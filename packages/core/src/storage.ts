@@ -66,14 +66,19 @@ export class Storage {
     this.device = null;
   }
 
-  /** Brings everything that lives on `device` to the host, and frees it there. */
+  /** Brings everything that lives on `device` to the host, and frees it there. What a failed device no longer gives is
+   *  lost: reading it is an error. */
   static async evacuate(device: Device): Promise<void> {
     for (const holding of [...holdings]) {
       const storage = holding.device === device ? holding.storage.deref() : undefined;
       if (!storage) continue;
       const dtype = storage.dtype as ComputeDType;
       const { array } = dtypeInfo(dtype);
-      storage.host ??= new array(await device.read(holding.buffer, 0, storage.numel * device.elementBytes(dtype)));
+      try {
+        storage.host ??= new array(await device.read(holding.buffer, 0, storage.numel * device.elementBytes(dtype)));
+      } catch {
+        storage.version++;
+      }
       storage.release();
     }
   }

@@ -11,10 +11,10 @@ import { ArgumentError, AutogradError, DTypeError, ShapeError } from "./errors.j
 import { convertHost, type NestedArray, nest } from "./host.js";
 import type { GradSink, Node } from "./node.js";
 import * as C from "./ops/contract.js";
-import { constant, fill, hostLeaf, uniform } from "./ops/create.js";
-import { type ElementwiseName, PARAMETRIC } from "./ops/elementwise.js";
+import { constant, fill, hostLeaf, scalar, uniform } from "./ops/create.js";
+import type { ElementwiseName } from "./ops/elementwise.js";
 import * as I from "./ops/index.js";
-import { apply, convert, elementwise } from "./ops/map.js";
+import { convert, elementwise } from "./ops/map.js";
 import * as M from "./ops/movement.js";
 import * as N from "./ops/normal.js";
 import { rand, randn } from "./ops/random.js";
@@ -214,9 +214,13 @@ export class Tensor implements GradSink {
     return this;
   }
 
-  /** Gives memory back at once. Never needed. */
+  /** Gives memory back at once; reading the tensor afterwards is an error. Never needed. */
   dispose(): void {
-    if (!this.#cell && !this.#view) this.value.storage?.release();
+    const { storage } = this.value;
+    if (!storage || this.#cell || this.#view) return;
+    storage.release();
+    storage.host = null;
+    storage.version++;
   }
 
   [Symbol.dispose](): void {
@@ -325,7 +329,7 @@ export class Tensor implements GradSink {
   }
 
   fill_(value: number): this {
-    return this.write(fill(this.shape, constant(value, this.dtype)));
+    return this.write(fill(this.shape, scalar(value, this.#node.computeDType)));
   }
 
   /** Uniform random numbers in [from, to). */
@@ -448,9 +452,7 @@ export class Tensor implements GradSink {
   pow(other: Operand): Tensor {
     if (other === 2) return this.unary("square");
     if (other === 0.5) return this.unary("sqrt");
-    return typeof other === "number"
-      ? this.derived(apply(`pow(${other})`, PARAMETRIC.powScalar(other), this.node))
-      : this.binary("pow", other);
+    return this.binary("pow", other);
   }
   maximum(other: Operand): Tensor {
     return this.binary("maximum", other);
@@ -558,10 +560,10 @@ export class Tensor implements GradSink {
   }
   /** Elements where `condition` is true, `other` elsewhere. */
   where(condition: Tensor, other: Operand): Tensor {
-    return this.derived(apply("where", PARAMETRIC.where(), condition.node, this.node, this.operand(other)));
+    return this.derived(elementwise("where", condition.node, this.node, this.operand(other)));
   }
   maskedFill(mask: Tensor, value: number): Tensor {
-    return this.derived(apply("where", PARAMETRIC.where(), mask.node, this.operand(value), this.node));
+    return this.derived(elementwise("where", mask.node, this.operand(value), this.node));
   }
 
   // Activations, as torch.nn.functional.
@@ -600,29 +602,33 @@ export class Tensor implements GradSink {
     return this.unary("logsigmoid");
   }
   elu(alpha = 1): Tensor {
-    return this.derived(apply(`elu(${alpha})`, PARAMETRIC.elu(alpha), this.node));
+    return this.shaped("elu", alpha);
   }
   celu(alpha = 1): Tensor {
-    return this.derived(apply(`celu(${alpha})`, PARAMETRIC.celu(alpha), this.node));
+    return this.shaped("celu", alpha);
   }
   leakyRelu(slope = 0.01): Tensor {
-    return this.derived(apply(`leakyRelu(${slope})`, PARAMETRIC.leakyRelu(slope), this.node));
+    return this.shaped("leakyRelu", slope);
   }
   hardtanh(min = -1, max = 1): Tensor {
-    return this.derived(apply(`hardtanh(${min},${max})`, PARAMETRIC.hardtanh(min, max), this.node));
+    return this.shaped("hardtanh", min, max);
   }
   softplus(beta = 1, threshold = 20): Tensor {
-    return this.derived(apply(`softplus(${beta},${threshold})`, PARAMETRIC.softplus(beta, threshold), this.node));
+    return this.shaped("softplus", beta, threshold);
   }
   clamp(min?: number, max?: number): Tensor {
     return this.derived(this.clampNode(min, max));
   }
   private clampNode(min = -Infinity, max = Infinity): Node {
-    const x =
-      isFloat(this.dtype) || (Number.isInteger(min) && Number.isInteger(max))
-        ? this.node
-        : convert(this.node, "float32");
-    return apply(`clamp(${min},${max})`, PARAMETRIC.clamp(min, max), x);
+    const whole = (v: number): boolean => Number.isInteger(v) || !Number.isFinite(v);
+    if (isFloat(this.dtype) || !whole(min) || !whole(max))
+      return elementwise("clamp", this.node, uniform(min, "float32"), uniform(max, "float32"));
+    const bound = (v: number): Node => uniform(Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, v)), "int32");
+    return elementwise("clamp", this.node, bound(min), bound(max));
+  }
+  /** An activation with parameters, which are passed at run time. */
+  private shaped(name: ElementwiseName, ...parameters: number[]): Tensor {
+    return this.derived(elementwise(name, this.node, ...parameters.map((p) => uniform(p, "float32"))));
   }
 
   // Reductions.

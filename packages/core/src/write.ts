@@ -3,8 +3,7 @@
 import { ArgumentError } from "./errors.js";
 import type { Node } from "./node.js";
 import { constant, fill } from "./ops/create.js";
-import { PARAMETRIC } from "./ops/elementwise.js";
-import { apply } from "./ops/map.js";
+import { elementwise } from "./ops/map.js";
 import * as M from "./ops/movement.js";
 
 /** `base` with the elements that `view` shows replaced by `value`. Views that repeat elements are an error. */
@@ -39,7 +38,7 @@ export function writeThrough(base: Node, view: (n: Node) => Node, value: Node): 
         const part = inner(M.slice(at, move.start, step.shape, move.step));
         const after = at.shape.map((d, j) => d - move.start[j] - step.shape[j]);
         const mask = M.pad(fill(step.shape, constant(1, "bool")), move.start, after, 0);
-        return apply("where", PARAMETRIC.where(), mask, M.pad(part, move.start, after, 0), at);
+        return elementwise("where", mask, M.pad(part, move.start, after, 0), at);
       }
     }
     throw new ArgumentError(

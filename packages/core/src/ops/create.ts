@@ -1,6 +1,6 @@
 /** Nodes without inputs: constants, run-time scalars, positions, host arrays. */
 
-import type { DType, TypedArray } from "../dtype.js";
+import type { ComputeDType, DType, TypedArray } from "../dtype.js";
 import type { Node } from "../node.js";
 import { Storage } from "../storage.js";
 import { make } from "./make.js";
@@ -20,6 +20,12 @@ export function uniform(value: number, dtype: "float32" | "int32"): Node {
   node.scalar = bits.getUint32(0);
   return node;
 }
+
+/** A number as a scalar of `dtype`: 0 and 1 are constants, others are passed at run time where the device can. */
+export const scalar = (value: number, dtype: ComputeDType): Node =>
+  value === 0 || value === 1 || (dtype !== "float32" && dtype !== "int32")
+    ? constant(value, dtype)
+    : uniform(value, dtype);
 
 /** `value` (of shape []) everywhere. */
 export const fill = (shape: readonly number[], value: Node): Node => expand(value, shape);

@@ -4,7 +4,7 @@
  * kink or because the output is cheaper to keep than the input. Names and formulas are those of torch.nn.functional.
  */
 
-import type { Expr, Scalar } from "../expr.js";
+import type { Expr } from "../expr.js";
 import {
   abs,
   add,
@@ -161,58 +161,49 @@ export const ELEMENTWISE = {
   logicalNot: any((a) => not(boolean(a)), null),
   isnan: any((x) => (x.type === "f32" ? ne(x, x) : c(0, "bool")), null),
   isfinite: any((x) => (x.type === "f32" ? lt(abs(x), c(Infinity)) : c(1, "bool")), null),
+  clamp: any(
+    (x, lo, hi) => min(max(x, lo), hi),
+    ([x, lo, hi]) => one01(and(ge(x, lo), le(x, hi))),
+    null,
+    null,
+  ),
+  hardtanh: f(
+    (x, lo, hi) => min(max(x, lo), hi),
+    ([x, lo, hi]) => one01(and(gt(x, lo), lt(x, hi))),
+    null,
+    null,
+  ),
+  leakyRelu: f(
+    (x, slope) => where(gt(x, c(0)), x, mul(x, slope)),
+    ([x, slope]) => where(gt(x, c(0)), c(1), slope),
+    null,
+  ),
+  elu: f(
+    (x, alpha) => where(gt(x, c(0)), x, mul(alpha, expm1(min(x, c(0))))),
+    ([x, alpha]) => where(gt(x, c(0)), c(1), mul(alpha, exp(min(x, c(0))))),
+    null,
+  ),
+  celu: f(
+    (x, alpha) => where(gt(x, c(0)), x, mul(alpha, expm1(div(min(x, c(0)), alpha)))),
+    ([x, alpha]) => where(gt(x, c(0)), c(1), exp(div(min(x, c(0)), alpha))),
+    null,
+  ),
+  softplus: f(
+    (x, beta, threshold) => {
+      const bx = mul(beta, x);
+      return where(gt(bx, threshold), x, div(log1p(exp(min(bx, threshold))), beta));
+    },
+    ([x, beta, threshold]) => where(gt(mul(beta, x), threshold), c(1), sigmoid(mul(beta, x))),
+    null,
+    null,
+  ),
+  /** cond ? a : b. */
+  where: any(
+    (cond, a, b) => where(boolean(cond), a, b),
+    null,
+    ([cond]) => one01(boolean(cond)),
+    ([cond]) => where(boolean(cond), c(0), c(1)),
+  ),
 } satisfies Record<string, Row>;
 
 export type ElementwiseName = keyof typeof ELEMENTWISE;
-
-/** Rows with a constant in them, which is part of the operator's structure. */
-export const PARAMETRIC = {
-  elu: (alpha: number): Row =>
-    f(
-      (x) => where(gt(x, c(0)), x, mul(c(alpha), expm1(min(x, c(0))))),
-      ([x]) => where(gt(x, c(0)), c(1), mul(c(alpha), exp(min(x, c(0))))),
-    ),
-  celu: (alpha: number): Row =>
-    f(
-      (x) => where(gt(x, c(0)), x, mul(c(alpha), expm1(div(min(x, c(0)), c(alpha))))),
-      ([x]) => where(gt(x, c(0)), c(1), exp(div(min(x, c(0)), c(alpha)))),
-    ),
-  leakyRelu: (slope: number): Row =>
-    f(
-      (x) => where(gt(x, c(0)), x, mul(x, c(slope))),
-      ([x]) => where(gt(x, c(0)), c(1), c(slope)),
-    ),
-  hardtanh: (lo: number, hi: number): Row =>
-    f(
-      (x) => clip(x, lo, hi),
-      ([x]) => one01(and(gt(x, c(lo)), lt(x, c(hi)))),
-    ),
-  clamp: (lo: number, hi: number): Row =>
-    any(
-      (x) => min(max(x, c(lo, x.type)), c(hi, x.type)),
-      ([x]) => one01(and(ge(x, c(lo)), le(x, c(hi)))),
-    ),
-  softplus: (beta: number, threshold: number): Row =>
-    f(
-      (x) => {
-        const bx = mul(c(beta), x);
-        return where(gt(bx, c(threshold)), x, div(log1p(exp(min(bx, c(threshold)))), c(beta)));
-      },
-      ([x]) => where(gt(mul(c(beta), x), c(threshold)), c(1), sigmoid(mul(c(beta), x))),
-    ),
-  /** x to a constant power. */
-  powScalar: (p: number): Row =>
-    f(
-      (x) => pow(x, c(p)),
-      ([x]) => (p === 0 ? c(0) : p === 1 ? c(1) : mul(c(p), p === 2 ? x : pow(x, c(p - 1)))),
-    ),
-  /** cond ? a : b. */
-  where: (): Row =>
-    any(
-      (cond, a, b) => where(boolean(cond), a, b),
-      null,
-      ([cond]) => one01(boolean(cond)),
-      ([cond]) => where(boolean(cond), c(0), c(1)),
-    ),
-  cast: (type: Scalar): Row => any((x) => cast(x, type), type === "f32" ? () => c(1) : null),
-};

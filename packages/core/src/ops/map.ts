@@ -65,17 +65,16 @@ export function mapUsed(name: string, value: Expr, inputs: readonly Node[], dtyp
 const concrete = new Map<string, { value: Expr; partials?: (Expr | null)[] }>();
 
 function concretize(
-  key: string,
-  row: Row,
+  name: ElementwiseName,
   types: readonly Scalar[],
-  work: Scalar | null,
+  work: Scalar,
 ): { value: Expr; partials?: (Expr | null)[] } {
-  const id = `${key}:${types}:${work}`;
+  const id = `${name}:${types}:${work}`;
   let made = concrete.get(id);
   if (!made) {
-    const args = types.map((t, i) =>
-      work === null || (t === "bool" && key === "where" && i === 0) ? S.arg(i, t) : S.cast(S.arg(i, t), work),
-    );
+    const row: Row = ELEMENTWISE[name];
+    // The condition of where is not one of its values.
+    const args = types.map((t, i) => (name === "where" && i === 0 ? S.arg(i, t) : S.cast(S.arg(i, t), work)));
     const value = row.value(...args);
     const y = S.arg(types.length, value.type);
     made = { value, partials: row.partials?.map((p) => p?.(args, y) ?? null) };
@@ -94,34 +93,19 @@ export function resultDType(nodes: readonly Node[]): ComputeDType {
   return dtype;
 }
 
-/** Applies a row: broadcasts, promotes (integers to float32 where the row computes in floats), maps. `key` names the
- *  row and its constants. */
-export function apply(key: string, row: Row, ...inputs: readonly Node[]): Node {
-  const name = key.split("(")[0];
+/** Applies a row of the table: broadcasts, promotes (integers to float32 where the row computes in floats), maps. */
+export function elementwise(name: ElementwiseName, ...inputs: readonly Node[]): Node {
   computing(name, ...inputs);
   const shape = broadcastShapes(name, ...inputs.map((n) => n.shape));
   let dtype = resultDType(name === "where" ? inputs.slice(1) : inputs);
-  if (row.domain === "float" && category(dtype) < 2) dtype = "float32";
+  if (ELEMENTWISE[name].domain === "float" && category(dtype) < 2) dtype = "float32";
   const work = scalarOf(dtype);
-  const { value, partials } = concretize(
-    key,
-    row,
-    inputs.map((n) => scalarOf(n.computeDType)),
-    work,
-  );
+  const types = inputs.map((n) => scalarOf(n.computeDType));
+  const { value, partials } = concretize(name, types, work);
   const out = value.type === work ? dtype : DTYPE_OF[value.type];
-  return map(
-    name,
-    value,
-    inputs.map((n) => expand(n, shape)),
-    out,
-    partials,
-  );
+  const spread = inputs.map((n) => expand(n, shape));
+  return map(name, value, spread, out, partials);
 }
-
-/** A row of the table by its name. */
-export const elementwise = (name: ElementwiseName, ...inputs: readonly Node[]): Node =>
-  apply(name, ELEMENTWISE[name], ...inputs);
 
 /** Another dtype of the computing set, as torch.Tensor.to. */
 export function convert(x: Node, dtype: ComputeDType): Node {

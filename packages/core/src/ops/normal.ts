@@ -6,9 +6,8 @@ import { type Expr, scalarOf } from "../expr.js";
 import type { Node } from "../node.js";
 import { constant, iota, uniform } from "./create.js";
 import { customVjp } from "./custom.js";
-import { PARAMETRIC } from "./elementwise.js";
 import { cat, positions, scatterAdd } from "./index.js";
-import { apply, convert, elementwise, map } from "./map.js";
+import { convert, elementwise, map } from "./map.js";
 import { dimOf, expand, reshape, slice } from "./movement.js";
 import { finiteOrZero, keep, reduce } from "./reduce.js";
 import * as S from "./scalar.js";
@@ -66,8 +65,8 @@ export function norm(x: Node, p: number, axes: readonly number[]): Node {
       return [elementwise("mul", x, row(ratio, x, axes))];
     });
   }
-  const sum = reduce(apply(`pow(${p})`, PARAMETRIC.powScalar(p), a), "sum", axes);
-  return apply(`pow(${1 / p})`, PARAMETRIC.powScalar(1 / p), sum);
+  const sum = reduce(elementwise("pow", a, uniform(p, "float32")), "sum", axes);
+  return elementwise("pow", sum, uniform(1 / p, "float32"));
 }
 
 /** The tensor tiled times[i] times along each dimension; new dimensions in front, as torch.Tensor.repeat. */

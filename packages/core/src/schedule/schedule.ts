@@ -37,6 +37,8 @@ const TEMPLATES = new Set(["matmul", "conv2d", "conv2dInputGrad", "conv2dWeightG
 const SOURCES = new Set(["leaf", "uniform", "const", "iota"]);
 /** Up to this many elements a value is a vector of channels or classes rather than an activation. */
 const VECTOR = 4096;
+/** An expression of more nested operators is cut: whoever walks it may recurse. */
+const MAX_DEPTH = 100;
 const COSTLY = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "pow", "mulhi"]);
 
 export const isTemplate = (v: Vertex): boolean => TEMPLATES.has(v.op.kind);
@@ -54,6 +56,8 @@ export class Scheduler {
   private readonly epilogues = new Map<Vertex, Vertex>();
   private readonly claimed = new Set<Vertex>();
   private readonly costs = new Map<Vertex, number>();
+  /** How many operators nest in what is computed in place. */
+  private readonly depths = new Map<Vertex, number>();
 
   constructor(
     private readonly graph: Trace,
@@ -96,7 +100,9 @@ export class Scheduler {
     if (this.roots.has(v) || kind === "reduce" || kind === "cat" || TEMPLATES.has(kind)) return true;
     if (SOURCES.has(kind)) return false;
     const users = this.users.get(v) ?? [];
-    if (!this.fuse && (kind === "map" || kind === "gather")) return true;
+    const depth = 1 + Math.max(0, ...v.inputs.map((i) => (this.inMemory(i) ? 0 : (this.depths.get(i) ?? 0))));
+    this.depths.set(v, depth);
+    if (depth > MAX_DEPTH || (!this.fuse && (kind === "map" || kind === "gather"))) return true;
     if (kind !== "map" && kind !== "gather") return false;
     if (users.some((u) => TEMPLATES.has(u.op.kind) || u.op.kind === "cat")) return true;
     const cost = this.cost(v);
@@ -113,14 +119,15 @@ export class Scheduler {
   }
 
   /** Whether a user of a vector is itself one that is only broadcast further. */
-  private growsOrVanishes(u: Vertex, numel: number): boolean {
+  private growsOrVanishes(u: Vertex, numel: number, steps = 16): boolean {
     if (u.numel > numel) return true;
+    if (steps === 0) return false;
     const users = this.users.get(u) ?? [];
     return (
       !this.roots.has(u) &&
       (u.op.kind === "move" || u.op.kind === "map") &&
       users.length > 0 &&
-      users.every((w) => this.growsOrVanishes(w, numel))
+      users.every((w) => this.growsOrVanishes(w, numel, steps - 1))
     );
   }
 

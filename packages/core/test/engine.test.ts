@@ -1,0 +1,146 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import * as k from "../dist/index.js";
+
+beforeEach(async () => {
+  await k.init({ threads: 1 });
+});
+afterEach(() => {
+  k.resetStats();
+});
+
+describe("the engine", () => {
+  it("computes chains of thousands of operators", async () => {
+    // Large enough to be virtual: nothing but the end is in memory.
+    let x = k.zeros([1500]);
+    for (let i = 0; i < 6000; i++) x = x.add(1);
+    expect((await x.data())[1499]).toBe(6000);
+    const leaf = k.ones([1500], { requiresGrad: true });
+    let y = leaf;
+    for (let i = 0; i < 2000; i++) y = y.mul(1);
+    y.sum().backward();
+    expect((await leaf.grad!.data())[0]).toBe(1);
+  });
+
+  it("does not compile another kernel for another number", async () => {
+    const run = async (v: number): Promise<void> => {
+      const x = k.tensor([1, 2, 3]);
+      await x.add(v).mul(v).clamp(-v, v).leakyRelu(v).maximum(v).pow(v).data();
+      await k.full([3], v).add(x).data();
+    };
+    await run(0.3);
+    k.resetStats();
+    for (const v of [0.25, 0.75, 3, 17]) await run(v);
+    expect(k.stats().plansBuilt).toBe(0);
+    expect(k.stats().kernelsCompiled).toBe(0);
+  });
+
+  it("reads a virtual tensor later by computing it again", async () => {
+    const x = k.tensor(Array.from({ length: 2000 }, (_, i) => i));
+    const hidden = x.mul(2);
+    const total = hidden.sum();
+    expect(await total.item()).toBe(2000 * 1999);
+    expect((await hidden.data())[7]).toBe(14);
+  });
+
+  it("says retain() where a virtual tensor's leaf was overwritten", async () => {
+    const w = k.state(k.ones([2000]));
+    w.name = "w";
+    await w.data();
+    const hidden = w.mul(2);
+    const sum = hidden.sum();
+    w.mul_(3);
+    expect(await sum.item()).toBe(4000);
+    await expect(hidden.data()).rejects.toThrow(/retain\(\)/);
+    const kept = w.mul(2).retain();
+    const other = kept.sum();
+    w.mul_(5);
+    expect(await other.item()).toBe(12000);
+    expect((await kept.data())[0]).toBe(6);
+  });
+
+  it("goes on with the values from before when memory runs out", async () => {
+    await k.init({ threads: 1, memoryLimit: 64 * 2 ** 20 });
+    const w = k.state(k.ones([1000]));
+    await w.data();
+    w.add_(
+      k
+        .rand([40, 2 ** 20])
+        .retain()
+        .mean(),
+    );
+    await expect(w.data()).rejects.toThrow(/out of memory.*memoryLimit/s);
+    expect((await w.data())[0]).toBe(1);
+    w.add_(1);
+    expect((await w.data())[0]).toBe(2);
+  });
+
+  it("takes tensors along to another device, also what was not computed yet", async () => {
+    const w = k.state(k.tensor([1, 2]));
+    const sum = w.add(k.tensor([10, 20]));
+    await w.data();
+    await k.init({ threads: 2 });
+    w.mul_(3);
+    expect([...(await sum.data())]).toEqual([11, 22]);
+    expect([...(await w.data())]).toEqual([3, 6]);
+  });
+
+  it("refuses a second backward() through a consumed history", () => {
+    const x = k.tensor([1, 2], { requiresGrad: true });
+    const y = x.square().sum();
+    y.backward(undefined, { retainGraph: true });
+    y.backward();
+    expect(() => y.backward()).toThrow(k.AutogradError);
+  });
+
+  it("refuses what autograd can not do, with reasons", async () => {
+    expect(() => k.tensor([1, 2], { dtype: "int32", requiresGrad: true })).toThrow(/floating-point/);
+    const x = k.tensor([1, 2], { requiresGrad: true });
+    expect(() => x.mul(2).backward()).toThrow(/scalar.*\[2\]/s);
+    expect(() => k.tensor([1, 2]).sum().backward()).toThrow(k.AutogradError);
+    expect(() => x.zero_()).toThrow(/noGrad/);
+    x.mul(2).backward(k.tensor([1, 10]));
+    expect([...(await x.grad!.data())]).toEqual([2, 20]);
+  });
+
+  it("differentiates twice", async () => {
+    const x = k.tensor([1, 2, 3], { requiresGrad: true });
+    const g = k.grad(x.pow(3).sum(), x, { createGraph: true });
+    const h = k.grad(g.mul(k.tensor([1, 10, 100])).sum(), x);
+    expect([...(await h.data())].map((v) => Math.round(v * 1000) / 1000)).toEqual([6, 120, 1800]);
+    const s = k.grad(x.softmax(0).square().sum(), x, { createGraph: true });
+    const t = k.grad(s.square().sum(), x);
+    expect((await t.data()).every(Number.isFinite)).toBe(true);
+  });
+
+  it("gives memory back on dispose, and says so afterwards", async () => {
+    const x = k.rand([1000]).retain();
+    await x.data();
+    const before = k.memory().bytes;
+    x.dispose();
+    expect(k.memory().bytes).toBeLessThan(before);
+    await expect(x.add(1).data()).rejects.toThrow(k.DeviceError);
+  });
+
+  it("draws the same numbers for the same seed, and others for the next draw", async () => {
+    k.manualSeed(7);
+    const a = await k.rand([50]).data();
+    const b = await k.rand([50]).data();
+    k.manualSeed(7);
+    expect(await k.rand([50]).data()).toEqual(a);
+    expect(b).not.toEqual(a);
+    const n = (await k.randn([20_000]).data()) as Float32Array;
+    const mean = n.reduce((s, v) => s + v, 0) / n.length;
+    const variance = n.reduce((s, v) => s + (v - mean) ** 2, 0) / n.length;
+    expect(Math.abs(mean)).toBeLessThan(0.03);
+    expect(Math.abs(variance - 1)).toBeLessThan(0.04);
+    const r = await k.randint(2, 5, [1000]).data();
+    expect(new Set(r)).toEqual(new Set([2, 3, 4]));
+  });
+
+  it("prints shape, dtype and device before a read, and values after", async () => {
+    const x = k.tensor([[1.5, 2]]).mul(2);
+    expect(String(x)).toBe("Tensor(shape=[1, 2], dtype=float32, device=cpu)");
+    await x.data();
+    expect(String(x)).toContain("3.0000, 4.0000");
+  });
+});
