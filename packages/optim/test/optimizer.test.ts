@@ -1,6 +1,17 @@
 /** Optimizers: groups, parameters without gradients, state dicts, and what a step costs. */
 
-import { fromHost, init, manualSeed, randn, resetStats, stats, type Tensor, tensor, zeros } from "@kindling/core";
+import {
+  fromHost,
+  init,
+  manualSeed,
+  noGrad,
+  randn,
+  resetStats,
+  stats,
+  type Tensor,
+  tensor,
+  zeros,
+} from "@kindling/core";
 import {
   Adadelta,
   Adagrad,
@@ -25,10 +36,10 @@ function leaf(...values: number[]): Tensor {
   return t;
 }
 
-const list = async (t: Tensor): Promise<number[]> => Array.from(await t.data(), Number);
+const numbers = async (t: Tensor): Promise<number[]> => Array.from(await t.data(), Number);
 
 async function expectClose(t: Tensor, want: readonly number[], digits = 5): Promise<void> {
-  const got = await list(t);
+  const got = await numbers(t);
   expect(got).toHaveLength(want.length);
   want.forEach((v, i) => {
     expect(got[i]).toBeCloseTo(v, digits);
@@ -73,12 +84,12 @@ describe("every optimizer", () => {
     const params = [leaf(1, -2), leaf(0.5)];
     const optimizer = make(params);
     await descend(optimizer, params, 3);
-    const copies = await Promise.all(params.map(async (p) => leaf(...(await list(p)))));
+    const copies = await Promise.all(params.map(async (p) => leaf(...(await numbers(p)))));
     const resumed = make(copies);
     resumed.loadStateDict(optimizer.stateDict());
     await descend(optimizer, params, 3);
     await descend(resumed, copies, 3);
-    for (const [i, p] of params.entries()) await expectClose(copies[i], await list(p), 6);
+    for (const [i, p] of params.entries()) await expectClose(copies[i], await numbers(p), 6);
   });
 
   it.each(ALL)("%s does the same to parameters together and apart", async (_name, make) => {
@@ -86,13 +97,13 @@ describe("every optimizer", () => {
     const apart = [leaf(1, -2), leaf(0.5), leaf(3, 2, 1)];
     await descend(make(together), together, 4);
     for (const p of apart) await descend(make([p]), [p], 4);
-    for (const [i, p] of together.entries()) await expectClose(apart[i], await list(p), 6);
+    for (const [i, p] of together.entries()) await expectClose(apart[i], await numbers(p), 6);
   });
 
   it.each(ALL)("%s goes down", async (_name, make) => {
     const p = leaf(1, -2);
     await descend(make([p]), [p], 5);
-    const [a, b] = await list(p);
+    const [a, b] = await numbers(p);
     expect(a).toBeLessThan(1);
     expect(b).toBeGreaterThan(-2);
   });
@@ -127,7 +138,7 @@ describe("parameters without a gradient", () => {
           await one.step();
           for (const o of each) await o.step();
         }
-        for (const [i, p] of together.entries()) await expectClose(apart[i], await list(p), 6);
+        for (const [i, p] of together.entries()) await expectClose(apart[i], await numbers(p), 6);
       }),
       { numRuns: 8 },
     );
@@ -214,6 +225,29 @@ describe("state dicts", () => {
     await optimizer.step();
     await expectClose(p, [0, 0]);
     expect(optimizer.stateDict().param_groups[0]).toMatchObject({ lr: 0.5, weight_decay: 0, foreach: null });
+  });
+
+  it("take an optimizer back in the middle of a run", async () => {
+    const params = [leaf(1, -2), leaf(0.5)];
+    const optimizer = new Adam(params, { lr: 0.1 });
+    await descend(optimizer, params, 2);
+    const before = params.map((p) => p.detach().clone());
+    const { state, param_groups } = optimizer.stateDict();
+    const cloned = new Map<number, Record<string, Tensor>>();
+    for (const [i, record] of state) {
+      cloned.set(i, {});
+      for (const [name, t] of Object.entries(record)) cloned.get(i)![name] = (t as Tensor).clone();
+    }
+    expect(() => optimizer.loadStateDict({ state: cloned, param_groups })).toThrow(/step is not on the host; await/);
+    for (const record of cloned.values()) await record.step.data();
+    await descend(optimizer, params, 2);
+    const after = await Promise.all(params.map(numbers));
+    noGrad(() => {
+      for (const [i, p] of params.entries()) p.copy_(before[i]);
+    });
+    optimizer.loadStateDict({ state: cloned, param_groups });
+    await descend(optimizer, params, 2);
+    for (const [i, p] of params.entries()) await expectClose(p, after[i], 6);
   });
 
   it("are refused when they are for other parameters", () => {

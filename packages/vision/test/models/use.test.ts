@@ -1,7 +1,7 @@
 /** Models and building blocks in use: initial values, new heads, sizes, and what blocks compute. */
 
-import { init, noGrad, ones, randn, type Tensor } from "@kindling/core";
-import { BatchNorm2d, Linear } from "@kindling/nn";
+import { init, noGrad, ones, randn, resetStats, stats, type Tensor, tensor } from "@kindling/core";
+import { BatchNorm2d, functional, Linear } from "@kindling/nn";
 import { models, ops } from "@kindling/vision";
 import { beforeAll, describe, expect, it } from "vitest";
 
@@ -29,6 +29,30 @@ describe("in use", () => {
       [33, 50],
     ])
       expect((await numbers(noGrad(() => model.call(randn([2, 3, h, w]))))).every(Number.isFinite)).toBe(true);
+  });
+
+  it("trains a new head on a frozen backbone without a gradient kernel of the backbone", async () => {
+    const model = models.shufflenet_v2_x0_5();
+    model.requiresGrad_(false);
+    model.fc = new Linear(1024, 3);
+    const x = randn([4, 3, 32, 32]);
+    const labels = tensor([0, 1, 2, 0], { dtype: "int32" });
+    const frozen = await numbers(model.conv1.parameters()[0]);
+    const losses: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      resetStats();
+      model.zeroGrad();
+      const loss = functional.crossEntropy(model.call(x), labels);
+      loss.backward();
+      noGrad(() => {
+        for (const p of model.parameters()) if (p.grad) p.sub_(p.grad.mul(0.1));
+      });
+      losses.push(await loss.item());
+    }
+    expect(losses[3]).toBeLessThan(losses[0]);
+    expect(Object.keys(stats().byOp).sort()).toEqual(["conv2d", "loop", "matmul"]);
+    expect(await numbers(model.conv1.parameters()[0])).toEqual(frozen);
+    expect(model.parameters().filter((p) => p.grad)).toHaveLength(2);
   });
 
   it("dilation keeps the feature map large", () => {
