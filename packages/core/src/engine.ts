@@ -26,9 +26,12 @@ const PLAN_LIMIT = 200;
 const KEEP_FLUSHES = 3;
 
 /** A variable of the program: its value now, and the memory that assigned values are written into. */
-export interface Cell {
-  node: Node;
-  storage: Storage | null;
+export class Cell {
+  storage: Storage | null = null;
+  /** How the engine refers to it: a variable that nobody has any more is not worth a kernel. */
+  readonly ref = new WeakRef(this);
+
+  constructor(public node: Node) {}
 }
 
 export interface Stats {
@@ -58,7 +61,7 @@ export class Engine {
   /** How plans are cut; tests compare other ways with the default. */
   schedule: ScheduleOptions = DEFAULT_SCHEDULE;
   private starting: Promise<Device> | null = null;
-  private readonly pending = new Set<Cell>();
+  private readonly pending = new Set<WeakRef<Cell>>();
   private readonly held = new Set<Node>();
   private outside: Node[] = [];
   private releasing: Node[] = [];
@@ -109,7 +112,7 @@ export class Engine {
 
   assign(cell: Cell, value: Node): void {
     cell.node = value;
-    this.pending.add(cell);
+    this.pending.add(cell.ref);
   }
 
   /** Before a backward(): a plan holds at most one. */
@@ -168,11 +171,12 @@ export class Engine {
   /** After a flush that failed, as for want of memory: variables have the values that they had before, and nothing is
    *  held any more, so that a smaller batch may follow. */
   private abandon(): void {
-    for (const cell of this.pending)
-      if (cell.storage) {
-        cell.node = realizedNode(cell.storage, cell.node);
-        this.pending.delete(cell);
-      }
+    for (const ref of this.pending) {
+      const cell = ref.deref();
+      if (!cell?.storage) continue;
+      cell.node = realizedNode(cell.storage, cell.node);
+      this.pending.delete(ref);
+    }
     this.startAnew();
   }
 
@@ -204,8 +208,9 @@ export class Engine {
       if (base.numel === 0) settleEmpty(base);
       else requests.push({ node: base, into: null });
     };
-    for (const cell of this.pending) {
-      if (cell.node.numel === 0 || (cell.node.realized && cell.node.storage === cell.storage)) continue;
+    for (const ref of this.pending) {
+      const cell = ref.deref();
+      if (!cell || cell.node.numel === 0 || (cell.node.realized && cell.node.storage === cell.storage)) continue;
       // State keeps memory of its own, even when two variables were assigned one value.
       const request = { node: cell.node, into: cell.storage };
       requests.push(request);

@@ -6,7 +6,7 @@
 import { type BackwardOptions, runBackward } from "./autograd/run.js";
 import { context } from "./context.js";
 import { type DType, dtypeInfo, isComputeDType, isFloat, isInteger, type TypedArray } from "./dtype.js";
-import { type Cell, engine } from "./engine.js";
+import { Cell, engine } from "./engine.js";
 import { ArgumentError, AutogradError, DTypeError, ShapeError } from "./errors.js";
 import { convertHost, type NestedArray, nest } from "./host.js";
 import type { GradSink, Node } from "./node.js";
@@ -365,10 +365,10 @@ export class Tensor implements GradSink {
 
   /** Makes this handle a variable whose assigned values keep one memory: parameters, statistics, moments. */
   asState(): this {
-    if (!this.#cell && !this.#view) {
-      const node = this.#node;
-      this.#cell = { node, storage: null };
-      if (!node.realized && isComputeDType(node.dtype)) engine.assign(this.#cell, node);
+    const node = this.#node;
+    if (!this.#cell && !this.#view && isComputeDType(node.dtype)) {
+      this.#cell = new Cell(node);
+      if (!node.realized) engine.assign(this.#cell, node);
     }
     return this;
   }
