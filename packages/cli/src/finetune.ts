@@ -9,44 +9,12 @@ import type { Layer } from "@kindling/nn";
 import { lrScheduler, SGD } from "@kindling/optim";
 import { datasets, models } from "@kindling/vision";
 import { NonFiniteLossError } from "./errors.js";
+import type { FinetuneOptions } from "./options.js";
 import { preparePictures } from "./pictures.js";
 import { buildPretrained, readWeights, type WeightsReport } from "./pretrained.js";
-import { type Augmentation, preprocessingFor } from "./recipe.js";
+import { preprocessingFor } from "./recipe.js";
 import { type EpochRecord, openRunFolder, type Run, type RunFolder } from "./run-folder.js";
 import { type PassProgress, trainEpoch, validate } from "./training.js";
-
-export interface FinetuneOptions {
-  /** Holds `train/` and `val/`, or the class folders themselves. */
-  readonly folder: string;
-  /** A name that `models.listModels()` has. */
-  readonly model: string;
-  /** A `.pth` for that model, with any number of classes; none trains from scratch. */
-  readonly weights?: string;
-  /** Train only the new head. Batch norm goes on using and updating the statistics of the batches. */
-  readonly freeze: boolean;
-  /** The folder of results. */
-  readonly out: string;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly lr: number;
-  readonly momentum: number;
-  readonly weightDecay: number;
-  /** Of the learning rate over the epochs. */
-  readonly schedule: Schedule;
-  /** Height and width of what the network sees. */
-  readonly size: number;
-  readonly augment: Augmentation;
-  /** Decides the split, the order, the augmentation and the new head. */
-  readonly seed: number;
-  /** Pictures that are being decoded at the same time. */
-  readonly workers: number;
-  /** Leave out pictures that cannot be read. */
-  readonly skipBad: boolean;
-}
-
-export type Schedule = "constant" | "cosine";
-
-export const SCHEDULES: readonly Schedule[] = ["constant", "cosine"];
 
 export interface Progress extends PassProgress {
   readonly phase: "train" | "validate";

@@ -4,7 +4,6 @@
  * is wrong, 128 + the signal's number where a signal stopped it.
  */
 
-import { KindlingError } from "@kindling/core";
 import { CommanderError } from "commander";
 import { createProgram } from "./program.js";
 
@@ -20,8 +19,10 @@ try {
   }).parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else if (error instanceof KindlingError) {
+  else {
+    const { KindlingError } = await import("@kindling/core");
+    if (!(error instanceof KindlingError)) throw error;
     console.error(`error: ${error.message}`);
     process.exitCode = 1;
-  } else throw error;
+  }
 }

@@ -7,14 +7,8 @@ import { Tensor } from "@kindling/core";
 import { DataError, type Dataset, type SampleContext } from "@kindling/data";
 import { type datasets, io } from "@kindling/vision";
 import { UsageError } from "./errors.js";
-import {
-  type Augmentation,
-  cropRecipe,
-  evaluationRecipe,
-  flipRecipe,
-  type Preprocessing,
-  type Recipe,
-} from "./recipe.js";
+import type { Augmentation } from "./options.js";
+import { cropRecipe, evaluationRecipe, flipRecipe, type Preprocessing, type Recipe } from "./recipe.js";
 
 /** Bytes of prepared pictures that are kept; what goes beyond is read again each epoch. */
 const KEEP_BYTES = 2 ** 30;

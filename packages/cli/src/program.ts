@@ -1,10 +1,8 @@
-/** The command line: names, defaults and help of every command and option. */
+/** The command line: names, defaults and help of every command and option. A command is loaded when it is asked for. */
 
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { benchCommand, finetuneCommand, inspectCommand, predictCommand } from "./commands.js";
-import { SCHEDULES } from "./finetune.js";
-import { AUGMENTATIONS } from "./recipe.js";
+import { AUGMENTATIONS, SCHEDULES } from "./options.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -64,7 +62,10 @@ export function createProgram(finish: (code: number) => void): Command {
     .option("--skip-bad", "leave out pictures that cannot be read", false)
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .action(async (folder: string, options) => finish(await finetuneCommand({ folder, ...options })));
+    .action(async (folder: string, options) => {
+      const { finetuneCommand } = await import("./commands/finetune.js");
+      finish(await finetuneCommand({ folder, ...options }));
+    });
 
   program
     .command("predict")
@@ -74,13 +75,19 @@ export function createProgram(finish: (code: number) => void): Command {
     .option("--top <n>", "classes shown for each picture", wholeFrom(1), 3)
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .action(async (images: string[], options) => finish(await predictCommand(images, options)));
+    .action(async (images: string[], options) => {
+      const { predictCommand } = await import("./commands/predict.js");
+      finish(await predictCommand(images, options));
+    });
 
   program
     .command("inspect")
     .description("list the tensors of a .pth or .safetensors file")
     .argument("<file>")
-    .action(async (file: string) => finish(await inspectCommand(file)));
+    .action(async (file: string) => {
+      const { inspectCommand } = await import("./commands/inspect.js");
+      finish(await inspectCommand(file));
+    });
 
   program
     .command("bench")
@@ -88,7 +95,10 @@ export function createProgram(finish: (code: number) => void): Command {
     .argument("[options...]", "for the benchmark runner")
     .helpOption(false)
     .allowUnknownOption()
-    .action(async (_options: string[], _values, command: Command) => finish(await benchCommand(command.args)));
+    .action(async (_options: string[], _values, command: Command) => {
+      const { benchCommand } = await import("./commands/bench.js");
+      finish(await benchCommand(command.args));
+    });
 
   return program;
 }

@@ -5,6 +5,7 @@
 
 import type { Tensor } from "@kindling/core";
 import { type io, transforms } from "@kindling/vision";
+import type { Augmentation } from "./options.js";
 
 type Image = io.Image;
 
@@ -17,11 +18,6 @@ export interface Preprocessing {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
-
-/** `flip`: the whole picture, mirrored or not; `imagenet`: a random part, mirrored or not, as torchvision trains. */
-export type Augmentation = "flip" | "imagenet";
-
-export const AUGMENTATIONS: readonly Augmentation[] = ["flip", "imagenet"];
 
 /** ImageNet's networks are evaluated on the middle 224 pixels of 256. */
 const CROP_MARGIN = 256 / 224;
