@@ -22,7 +22,11 @@ const images = (n: number, size: number): Tensor =>
     Float32Array.from({ length: n * 3 * size * size }, (_, i) => Math.sin(i)),
     [n, 3, size, size],
   );
-const labels = (n: number): Tensor => fromHost(Int32Array.from({ length: n }, (_, i) => (37 * i) % 1000), [n]);
+const labels = (n: number): Tensor =>
+  fromHost(
+    Int32Array.from({ length: n }, (_, i) => (37 * i) % 1000),
+    [n],
+  );
 
 beforeAll(async () => {
   await init();

@@ -171,12 +171,16 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
       );
     const owners = new Map<unknown, Tensor>();
     groups.forEach((g, i) => {
-      g.params.forEach((key, j) => owners.set(key, this.paramGroups[i].params[j]));
+      g.params.forEach((key, j) => {
+        owners.set(key, this.paramGroups[i].params[j]);
+      });
     });
     const states = readStates(stateDict, owners);
     this.#loose.clear();
     for (const [p, state] of states) this.#loose.set(p, state);
-    groups.forEach(({ options }, i) => Object.assign(this.paramGroups[i], options));
+    groups.forEach(({ options }, i) => {
+      Object.assign(this.paramGroups[i], options);
+    });
     for (const group of this.paramGroups) this.#buckets.set(group, []);
   }
 
