@@ -47,7 +47,9 @@ for (const file of COPIED) write(file, readFileSync(join(set, file)));
 
 const expected = JSON.parse(readFileSync(join(set, "pth/expected.json"), "utf8")) as { files: { file: string }[] };
 const files = expected.files.filter(({ file }) => statSync(join(set, "pth", file)).size <= LARGEST_PTH);
-write("pth/expected.json", JSON.stringify({ ...expected, files }));
+// JSON.stringify writes -0 as 0, which is another value to a reader of pickles.
+const keepSign = (_: string, value: unknown): unknown => (Object.is(value, -0) ? "negative zero" : value);
+write("pth/expected.json", JSON.stringify({ ...expected, files }, keepSign).replaceAll('"negative zero"', "-0.0"));
 for (const { file } of files) cpSync(join(set, "pth", file), join(target, "pth", file));
 
 symlinkSync("../../../examples/finetune-sample", join(target, "finetune-sample"));

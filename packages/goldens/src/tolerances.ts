@@ -9,10 +9,13 @@ export const FIRST_LOSS = 1e-4;
 /** A loss after steps, absolute: what f32 rounding alone moves it (`noise`), with a margin. */
 export const laterLoss = (noise: number): number => Math.max(1e-3, 10 * noise);
 
-/** The gradient of the median parameter, from the noise that f32 made in the reference's median parameter. */
+/**
+ * The gradient of the median parameter, from the noise that f32 made in the reference's median parameter. In train mode
+ * a ReLU that flips behind a batch norm moves every gradient in front of it, so there the table's plain 3e-2 holds.
+ */
 export const medianGradient = {
   eval: (noise: number): number => Math.max(1e-4, 10 * noise),
-  train: (noise: number): number => Math.max(1e-4, 3 * noise),
+  train: (noise: number): number => Math.max(3e-2, 3 * noise),
 } as const;
 
 /** The gradient of any one parameter: a ReLU that flips makes 1e-2. */
