@@ -14,7 +14,7 @@ import { preparePictures } from "./pictures.js";
 import { buildPretrained, readWeights, type WeightsReport } from "./pretrained.js";
 import { preprocessingFor } from "./recipe.js";
 import { type EpochRecord, openRunFolder, type Run, type RunFolder } from "./run-folder.js";
-import { type PassProgress, trainEpoch, validate } from "./training.js";
+import { type Batches, type PassProgress, trainEpoch, validate } from "./training.js";
 
 export interface Progress extends PassProgress {
   readonly phase: "train" | "validate";
@@ -75,8 +75,8 @@ export async function finetune(
   if (options.freeze) model.requiresGrad_(false);
   models.replaceHead(model, classes.length);
 
-  const run: Run = { classes, config: { model: options.model, preprocessing, options: { ...options } } };
-  return new Training(options, model, run, out, train, val, reporter, signal).run();
+  const description = { classes, config: { model: options.model, preprocessing, options: { ...options } } };
+  return new Training({ options, model, description, out, train, val, reporter, signal }).run();
 }
 
 async function pretrained(options: FinetuneOptions): Promise<{ model: Layer; report?: WeightsReport }> {
@@ -84,42 +84,41 @@ async function pretrained(options: FinetuneOptions): Promise<{ model: Layer; rep
   return buildPretrained(options.model, await readWeights(options.weights));
 }
 
+type Pictures = Dataset<[Tensor, number]>;
+
+/** Everything that is ready when training begins. */
+interface Job {
+  readonly options: FinetuneOptions;
+  readonly model: Layer;
+  /** What the folder says about the network, beside its weights. */
+  readonly description: Run;
+  readonly out: RunFolder;
+  readonly train: Pictures;
+  readonly val: Pictures;
+  readonly reporter: Reporter;
+  readonly signal?: AbortSignal;
+}
+
 /** The epochs of one run. */
 class Training {
+  readonly #job: Job;
   readonly #history: EpochRecord[] = [];
-  readonly #batchSize: number;
   /** Seconds that validation took in the last epoch. */
   #validationSeconds = 0;
 
-  constructor(
-    readonly options: FinetuneOptions,
-    readonly model: Layer,
-    readonly description: Run,
-    readonly out: RunFolder,
-    readonly train: Dataset<[Tensor, number]>,
-    readonly val: Dataset<[Tensor, number]>,
-    readonly reporter: Reporter,
-    readonly signal?: AbortSignal,
-  ) {
-    // The last batch is dropped where it is not full, but a folder smaller than one batch trains too.
-    this.#batchSize = Math.min(options.batchSize, train.length);
+  constructor(job: Job) {
+    this.#job = job;
   }
 
   async run(): Promise<FinetuneResult> {
-    const { model, options, signal } = this;
-    const { seed, workers: numWorkers, epochs, lr, momentum, weightDecay } = options;
-    const loading = { batchSize: this.#batchSize, seed, numWorkers };
-    const training = new DataLoader<[Tensor, number], [Tensor, Tensor]>(this.train, {
-      ...loading,
-      shuffle: true,
-      dropLast: true,
-    });
-    const validation = new DataLoader<[Tensor, number], [Tensor, Tensor]>(this.val, loading);
+    const { model, options, out, reporter, signal } = this.#job;
+    const { epochs, lr, momentum, weightDecay } = options;
+    const { training, validation } = this.#loaders();
     const trainable = model.parameters().filter((parameter) => parameter.requiresGrad);
     const optimizer = new SGD(trainable, { lr, momentum, weightDecay });
     const scheduler =
       options.schedule === "cosine" ? new lrScheduler.CosineAnnealingLR(optimizer, { tMax: epochs }) : undefined;
-    this.reporter.model({
+    reporter.model({
       name: options.model,
       trainable: count(trainable),
       parameters: count(model.parameters()),
@@ -128,7 +127,7 @@ class Training {
     });
 
     // From here on there is always a checkpoint to fall back to; one of an earlier run stays until an epoch is done.
-    if (!this.out.hasModel) await this.#save();
+    if (!out.hasModel) await this.#save();
     for (let epoch = 1; epoch <= epochs && !signal?.aborted; epoch++) {
       const started = performance.now();
       const trainLoss = await trainEpoch(model, optimizer, training, epoch, this.#progress("train", epoch), signal);
@@ -143,7 +142,7 @@ class Training {
       const record = { epoch, trainLoss, valLoss, valAccuracy: accuracy, seconds };
       this.#history.push(record);
       await this.#save();
-      this.reporter.epoch(record);
+      reporter.epoch(record);
       scheduler?.step();
     }
     const interrupted = signal?.aborted ?? false;
@@ -151,14 +150,31 @@ class Training {
     return { history: this.#history, interrupted, saved: true };
   }
 
+  /** The last batch of an epoch is dropped where it is not full, but a folder smaller than one batch trains too. */
+  get #batchSize(): number {
+    const { options, train } = this.#job;
+    return Math.min(options.batchSize, train.length);
+  }
+
+  #loaders(): { training: Batches; validation: Batches } {
+    const { options, train, val } = this.#job;
+    const common = { batchSize: this.#batchSize, seed: options.seed, numWorkers: options.workers };
+    return {
+      training: new DataLoader(train, { ...common, shuffle: true, dropLast: true }),
+      validation: new DataLoader(val, common),
+    };
+  }
+
   #save(): Promise<void> {
-    return this.out.write(this.model, this.description, this.#history);
+    const { out, model, description } = this.#job;
+    return out.write(model, description, this.#history);
   }
 
   /** Adds rate and time left to the progress of a pass. */
   #progress(phase: Progress["phase"], epoch: number): (pass: PassProgress) => void {
     const started = performance.now();
-    const { epochs } = this.options;
+    const { options, reporter } = this.#job;
+    const { epochs } = options;
     return (pass) => {
       const seconds = (performance.now() - started) / 1000;
       const rate = pass.pictures / seconds;
@@ -167,7 +183,7 @@ class Training {
       const wholeEpoch = done?.seconds ?? (phase === "train" ? (seconds / pass.step) * pass.steps : seconds);
       const thisEpoch = passLeft + (phase === "train" ? this.#validationSeconds : 0);
       const secondsLeft = thisEpoch + wholeEpoch * (epochs - epoch);
-      this.reporter.progress({ ...pass, phase, epoch, epochs, rate, secondsLeft });
+      reporter.progress({ ...pass, phase, epoch, epochs, rate, secondsLeft });
     };
   }
 }

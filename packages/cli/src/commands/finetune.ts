@@ -12,9 +12,9 @@ export async function finetuneCommand(options: FinetuneOptions & DeviceOptions):
   const stop = new AbortController();
   let received: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
+    reporter.close();
     if (received) process.exit(exitCodeOf(signal));
     received = signal;
-    reporter.close();
     console.error("stopping: the step that runs is finished, then everything is saved (again to stop at once)");
     stop.abort();
   };
