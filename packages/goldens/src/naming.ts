@@ -6,7 +6,12 @@ export function camelCase(name: string): string {
   return joined[0].toLowerCase() + joined.slice(1);
 }
 
+/** The arguments without those that are None, whose place is taken by a default. */
+export function given<T extends object>(args: T): T {
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null)) as T;
+}
+
 /** An options object with camelCase keys. */
 export function camelCaseKeys(args: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(args).map(([name, value]) => [camelCase(name), value]));
+  return Object.fromEntries(Object.entries(given(args)).map(([name, value]) => [camelCase(name), value]));
 }

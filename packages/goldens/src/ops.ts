@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { isFloat, type Tensor } from "@kindling/core";
 import { absmax, checkShape, checkValues, Worst } from "./encoded.js";
 import { hasFile, readJson, readSafetensors, type Stored, toTensor } from "./fixtures.js";
+import { given } from "./naming.js";
 import { elementwise } from "./ops/elementwise.js";
 import { layers } from "./ops/layers.js";
 import { movement } from "./ops/movement.js";
@@ -49,7 +50,7 @@ async function checkOperator(
   const outputs = [
     OPERATORS[op](
       inputs,
-      args,
+      given(args),
       wanted.map(({ shape }) => shape),
     ),
   ].flat();

@@ -15,7 +15,7 @@ const transposedIf = (condition: boolean, t: Tensor): Tensor => (condition ? t.t
 
 export const layers: Table = {
   bmm: ({ a, b }) => a.bmm(b),
-  einsum: ({ a, b }, { eq }) => einsum(eq, a, b),
+  einsum: (inputs, { eq }) => einsum(eq, ...Object.values(inputs)),
   linear: ({ x, weight, bias }) => F.linear(x, weight, bias),
   matmul: ({ a, b }) => a.matmul(b),
   matmul_t: ({ a, b }, { ta, tb }) => transposedIf(ta, a).matmul(transposedIf(tb, b)),

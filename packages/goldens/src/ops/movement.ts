@@ -8,13 +8,13 @@ import { type Table, valuesAndIndices } from "./row.js";
 const PADDING = 0.5;
 
 export const movement: Table = {
-  cat: ({ a, b }, { dim }) => cat([a, b], dim),
+  cat: (inputs, { dim }) => cat(Object.values(inputs), dim),
   channel_shuffle: ({ x }, { groups }) => F.channelShuffle(x, groups),
   chunk: ({ x }, { chunks, dim }) => x.chunk(chunks, dim),
   expand: ({ x }, { sizes }) => x.expand([sizes].flat()),
   flip: ({ x }, { dims }) => x.flip(dims),
   masked_fill: ({ x, mask }, { value }) => x.maskedFill(mask, value),
-  meshgrid: ({ a, b }) => meshgrid(a, b),
+  meshgrid: (inputs) => meshgrid(...Object.values(inputs)),
   pad: ({ x }, { pad, mode }) => F.pad(x, pad, { mode: mode as F.PadMode, value: mode === "constant" ? PADDING : 0 }),
   permute: ({ x }, { dims }) => x.permute(dims),
   pixel_shuffle: ({ x }, { r }) => F.pixelShuffle(x, r),
@@ -22,7 +22,7 @@ export const movement: Table = {
   repeat_interleave: ({ x }, { repeats, dim }) => x.repeatInterleave(repeats, dim),
   roll: ({ x }, { shifts, dims }) => x.roll(shifts, dims),
   split: ({ x }, { sizes, dim }) => x.split(sizes, dim),
-  stack: ({ a, b }, { dim }) => stack([a, b], dim),
+  stack: (inputs, { dim }) => stack(Object.values(inputs), dim),
   tril: ({ x }, { diagonal }) => x.tril(diagonal),
   where: ({ mask, a, b }) => where(mask, a, b),
 
@@ -33,8 +33,8 @@ export const movement: Table = {
   scatter: ({ base, x, idx }, { dim }) => base.scatter(dim, idx, x),
   scatter_add: ({ x, idx }, { dim }, [shape]) => zeros(shape).scatterAdd(dim, idx, x),
 
-  argmax: ({ x }, { dim }) => x.argmax(dim),
-  max_dim: ({ x }, { dim }) => valuesAndIndices(x.max(dim)),
+  argmax: ({ x }, { dim, keepdim }) => x.argmax(dim, { keepdim }),
+  max_dim: ({ x }, { dim, keepdim }) => valuesAndIndices(x.max(dim, { keepdim })),
   sort: ({ x }, { dim, descending }) => valuesAndIndices(x.sort(dim, { descending })),
   stable_sort_ties: ({ x }, { dim, descending }) => valuesAndIndices(x.sort(dim, { descending })),
   topk: ({ x }, { k, dim, largest }) => valuesAndIndices(x.topk(k, dim, { largest })),

@@ -60,6 +60,7 @@ export interface Args {
   stride: Sizes;
   ta: boolean;
   tb: boolean;
+  threshold: number;
   training: boolean;
   unbiased: boolean;
   value: number;
