@@ -38,6 +38,8 @@ export class Placement {
   private readonly parts = new Map<Vertex, Vertex[]>();
   /** Vertices that must be stored even if no unit reads them: roots, parts and copies. */
   private readonly kept = new Set<Vertex>();
+  /** What the copies of those parts of concatenations will read that no unit can write there. */
+  private readonly copyReads = new Set<Vertex>();
   private readers: Map<Vertex, Set<Work>> | null = null;
   /** Readers of old values that must run before a unit which overwrites them. */
   private readonly after = new Map<Work, Set<Work>>();
@@ -50,6 +52,7 @@ export class Placement {
     this.nextId = graph.vertices.length;
     for (const u of scheduler.units) if (u.kind !== "cat") this.addWork(u);
     this.placeRoots();
+    this.findCopyReads();
     // Users of a concatenation come after it; an outer one takes an inner one as a plain part.
     for (const u of [...scheduler.units].reverse()) if (u.kind === "cat") this.placeParts(u.vertex);
     this.avoidHazards();
@@ -131,9 +134,7 @@ export class Placement {
     const parts: Vertex[] = [];
     let at = 0;
     for (const part of whole.inputs) {
-      let base = part;
-      while (base.op.kind === "move" && base.op.move.type === "reshape" && !this.scheduler.materialized.has(base))
-        base = base.inputs[0];
+      const base = this.baseOf(part);
       const start = offset + at * strides[dim];
       at += part.shape[dim];
       const contiguous = block && leading;
@@ -149,12 +150,33 @@ export class Placement {
     this.parts.set(whole, parts);
   }
 
+  /** A part of a concatenation without the reshapes that only rename its positions. */
+  private baseOf(part: Vertex): Vertex {
+    let base = part;
+    while (base.op.kind === "move" && base.op.move.type === "reshape" && !this.scheduler.materialized.has(base))
+      base = base.inputs[0];
+    return base;
+  }
+
+  /** Other parts of concatenations are copied: views of something, and what is a part for the second time. */
+  private findCopyReads(): void {
+    const once = new Set<Vertex>();
+    for (const u of this.scheduler.units)
+      for (const part of u.kind === "cat" ? u.vertex.inputs : []) {
+        const base = this.baseOf(part);
+        if (!this.scheduler.materialized.has(base)) for (const v of this.scheduler.reads(base)) this.copyReads.add(v);
+        else if (once.has(base)) this.copyReads.add(base);
+        else once.add(base);
+      }
+  }
+
   /** Whether the unit of `base` can write straight into a part of `buffer`. */
   private mayWriteInto(base: Vertex, buffer: BufferKey, contiguous: boolean): boolean {
     const unit = this.scheduler.unitFor(base);
     if (!unit || !this.scheduler.materialized.has(base) || this.places.has(base)) return false;
     // What does not lie in one piece can not be read by others.
-    if (!contiguous && this.works.some((w) => this.reads(w).includes(base))) return false;
+    const isRead = this.copyReads.has(base) || this.works.some((w) => this.reads(w).includes(base));
+    if (!contiguous && isRead) return false;
     return unit.kind === "cat" || !this.sharesBuffer(unit, base, buffer);
   }
 

@@ -240,7 +240,7 @@ export class Scheduler {
   }
 
   /** Memory that the expression of `v` reads, through everything that is computed in place. */
-  private reads(v: Vertex): Set<Vertex> {
+  reads(v: Vertex): Set<Vertex> {
     const found = new Set<Vertex>();
     const seen = new Set<Vertex>();
     const visit = (u: Vertex): void => {
