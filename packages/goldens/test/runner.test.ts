@@ -38,7 +38,14 @@ describe("the runner", () => {
   });
 
   test("runs a model, its gradients and its training", () => {
-    const { code, output, closing } = run(bundled, "models", "grads", "train", "--filter", "shufflenet_v2_x0_5$|frozen");
+    const { code, output, closing } = run(
+      bundled,
+      "models",
+      "grads",
+      "train",
+      "--filter",
+      "shufflenet_v2_x0_5$|frozen",
+    );
     expect(output).toMatch(/ok {4}models\/shufflenet_v2_x0_5: error/);
     expect(closing).toBe("3 passed, 0 failed, 0 skipped");
     expect(code).toBe(0);
