@@ -25,7 +25,7 @@ export type TileFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i
  * Products that are added up in registers before their sum goes to memory. Rounding errors of a sum grow with the number
  * of its terms: sums of sums keep them small, for a few per cent of the time.
  */
-const TERMS = 32;
+const TERMS = 16;
 
 /**
  * tile(a, b, bEnd, c, pitch, first): C[mr × nr] = (first ? 0 : C) + A·B, where `a` holds mr values and `b` nr values for
