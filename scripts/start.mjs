@@ -12,6 +12,7 @@ const recipe = {
   size: 64,
   "batch-size": 32,
   lr: 0.05,
+  seed: 1,
   epochs: 5,
   out: "runs/sample",
 };
