@@ -3,7 +3,8 @@
  * members are reductions over those axes, elementwise results of the whole domain, and results of a row.
  */
 
-import { type Expr, expr } from "../expr.js";
+import { type Expr, expr, scalarOf } from "../expr.js";
+import * as S from "../ops/scalar.js";
 import { type Form, SplitLoop as Split, type SplitLoop, sameForm } from "./forms.js";
 import { Incompatible, KernelBuilder, type Met } from "./kernel-builder.js";
 import { Loops, squeezed } from "./loops.js";
@@ -103,6 +104,15 @@ export class Group {
     }
   }
 }
+
+/** A vertex that is the same as `v` in other memory. */
+export const copyOf = (v: Vertex, id: number): Vertex => ({
+  ...v,
+  id,
+  op: { kind: "map", name: "copy", expr: S.arg(0, scalarOf(v.dtype)) },
+  inputs: [v],
+  slot: -1,
+});
 
 function domainOf(vertex: Vertex): [number[], Set<number>] {
   if (vertex.op.kind !== "reduce") return [squeezed(vertex.shape), new Set()];

@@ -4,11 +4,9 @@
  * made aside and copied at the end.
  */
 
-import { scalarOf } from "../expr.js";
 import { contiguousStrides } from "../node.js";
-import * as S from "../ops/scalar.js";
 import { addForms, affine, constantForm, type Form, sameForm, variableForm } from "./forms.js";
-import { Group } from "./group.js";
+import { copyOf, Group } from "./group.js";
 import type { KernelBuilder } from "./kernel-builder.js";
 import type { LoopUnit, Scheduler, TemplateUnit, Unit } from "./schedule.js";
 import type { Trace, Vertex } from "./trace.js";
@@ -102,8 +100,7 @@ export class Placement {
 
   /** A unit that copies what `v` is into memory of its own. */
   private copy(v: Vertex, place: Place): Vertex {
-    const op = { kind: "map", name: "copy", expr: S.arg(0, scalarOf(v.dtype)) } as const;
-    const copied: Vertex = { ...v, id: this.nextId++, op, inputs: [v], slot: -1 };
+    const copied = copyOf(v, this.nextId++);
     this.places.set(copied, place);
     this.kept.add(copied);
     const group = Group.of(copied, {

@@ -5,7 +5,7 @@
 
 import { type Expr, expr, postorder } from "../expr.js";
 import { type Form, SplitLoop, variableForm } from "./forms.js";
-import { Group, MAX_BUFFERS, type Surroundings } from "./group.js";
+import { copyOf, Group, MAX_BUFFERS, type Surroundings } from "./group.js";
 import { Incompatible, KernelBuilder, Materialize, type Met } from "./kernel-builder.js";
 import type { Trace, Vertex } from "./trace.js";
 
@@ -206,8 +206,11 @@ export class Scheduler {
         this.place(template);
       }
       if (isTemplate(v)) this.add(this.templateUnit(v, v)!, v);
-      else if (v.op.kind === "cat") this.add({ kind: "cat", vertex: v }, v);
-      else if (!this.fuse || !this.join(v)) this.add({ kind: "loop", group: Group.of(v, this.around) }, v);
+      else if (v.op.kind === "cat") {
+        // Parts that are no values in memory will be copied, so they must be readable by one kernel.
+        for (const part of v.inputs) if (!this.inMemory(part)) Group.of(copyOf(part, -1), this.around);
+        this.add({ kind: "cat", vertex: v }, v);
+      } else if (!this.fuse || !this.join(v)) this.add({ kind: "loop", group: Group.of(v, this.around) }, v);
     }
   }
 
