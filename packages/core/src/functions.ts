@@ -92,20 +92,26 @@ export function customVjp(
 }
 
 /** Sums of products over named dimensions, as torch.einsum: "bid,bjd->bij". */
-export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
+export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   return scoped(() => {
     const [left, right] = equation.replace(/\s/g, "").split("->");
     const terms = left.split(",");
-    if (terms.length !== tensors.length)
-      throw new ArgumentError(`einsum: "${equation}" names ${terms.length} operands, got ${tensors.length}`);
+    if (terms.length !== operands.length)
+      throw new ArgumentError(`einsum: "${equation}" names ${terms.length} operands, got ${operands.length}`);
+    const tensors = operands.map((t, i) => {
+      if (terms[i].length !== t.ndim)
+        throw new ShapeError(`einsum: "${terms[i]}" does not name the dimensions of shape [${t.shape}]`);
+      let view = t;
+      for (let at = repeated(terms[i]); at; at = repeated(terms[i])) {
+        view = diagonal(view, at[0], at[1]);
+        terms[i] = terms[i].slice(0, at[1]) + terms[i].slice(at[1] + 1);
+      }
+      return view;
+    });
     const letters = [...new Set(terms.join(""))].sort();
-    const output = right ?? letters.filter((l) => terms.join("").split(l).length === 2).join("");
+    const output = right ?? letters.filter((l) => left.split(l).length === 2).join("");
     const sizes = new Map<string, number>();
     terms.forEach((term, i) => {
-      if (term.length !== tensors[i].ndim || new Set(term).size !== term.length)
-        throw new ShapeError(
-          `einsum: "${term}" does not name the dimensions of shape [${tensors[i].shape}], each once`,
-        );
       [...term].forEach((l, d) => {
         const n = tensors[i].shape[d];
         const known = sizes.get(l) ?? n;
@@ -127,6 +133,27 @@ export function einsum(equation: string, ...tensors: Tensor[]): Tensor {
     const kept = [...names].filter((l) => output.includes(l)).join("");
     return result.permute([...output].map((l) => kept.indexOf(l)));
   });
+}
+
+/** Two places of one name in a term. */
+function repeated(term: string): [number, number] | null {
+  const second = [...term].findIndex((l, i) => term.indexOf(l) < i);
+  return second < 0 ? null : [term.indexOf(term[second]), second];
+}
+
+/** The elements whose positions in dimensions a < b are equal, at dimension a: in rows one longer they stand in a column. */
+function diagonal(t: Tensor, a: number, b: number): Tensor {
+  const n = t.shape[a];
+  if (t.shape[b] !== n)
+    throw new ShapeError(`einsum: dimensions ${a} and ${b} of shape [${t.shape}] have one name but not one size`);
+  const rest = t.shape.map((_, d) => d).filter((d) => d !== a && d !== b);
+  const sizes = rest.map((d) => t.shape[d]);
+  const rows = t
+    .permute([...rest, a, b])
+    .reshape([...sizes, n * n])
+    .pad([0, n]);
+  const column = rows.reshape([...sizes, n, n + 1]).select(-1, 0);
+  return column.permute([...rest.slice(0, a).map((_, d) => d), rest.length, ...rest.slice(a).map((_, d) => d + a)]);
 }
 
 /** Contracts two operands over the names that nothing later needs, as one batched matrix product. */

@@ -113,6 +113,27 @@ describe("the engine", () => {
     expect((await t.data()).every(Number.isFinite)).toBe(true);
   });
 
+  it("takes diagonals where einsum names a dimension twice", async () => {
+    const x = k.arange(9).float().reshape([3, 3]);
+    expect([...(await k.einsum("ii->i", x).data())]).toEqual([0, 4, 8]);
+    expect(await k.einsum("ii", x).item()).toBe(12);
+    const y = k.arange(24).float().reshape([2, 3, 2, 2]);
+    expect(await k.einsum("abac->bca", y).toArray()).toEqual([
+      [
+        [0, 14],
+        [1, 15],
+      ],
+      [
+        [4, 18],
+        [5, 19],
+      ],
+      [
+        [8, 22],
+        [9, 23],
+      ],
+    ]);
+  });
+
   it("gives memory back on dispose, and says so afterwards", async () => {
     const x = k.rand([1000]).retain();
     await x.data();
