@@ -4,8 +4,8 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { save } from "@kindling/checkpoint";
 import type { Module } from "@kindling/nn";
 import writeFileAtomic from "write-file-atomic";
@@ -50,13 +50,26 @@ const FILES = {
 export async function openRunFolder(path: string): Promise<RunFolder> {
   const probe = join(path, `.probe-${randomBytes(6).toString("hex")}`);
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(resolve(path));
     await writeFile(probe, "");
     await rm(probe);
   } catch (cause) {
     throw new UsageError(`--out ${path} cannot be written: ${reason(cause)}. Choose another folder`, { cause });
   }
   return new RunFolder(path);
+}
+
+/** Makes a folder and its parents one by one: Node's own recursion never ends where nothing can be made, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await mkdir(path);
+  }
 }
 
 export class RunFolder {

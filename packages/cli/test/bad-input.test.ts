@@ -125,6 +125,8 @@ describe("results", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: --out .* cannot be written: ENOTDIR/);
     expect(stdout).not.toContain("epoch");
+    // Where folders can not be made at all, recursion must end.
+    expect(await failure(1, "finetune", pictures, ...quick("/proc/no/such"))).toMatch(/cannot be written/);
   });
 
   test("a loss that is NaN stops the run at its step, and the last good checkpoint stays", async () => {

@@ -112,6 +112,10 @@ function checkSameClasses(root: string, train: readonly string[], val: readonly 
 }
 
 function checkClasses(root: string, { classes, samples }: Pick<ImageFolder, "classes" | "samples">): void {
+  if (classes.length === 1 && (classes[0] === "train" || classes[0] === "val")) {
+    const lacks = classes[0] === "train" ? "val" : "train";
+    throw new DataError(`${root} has ${classes[0]}/ but no ${lacks}/: give both, or one level of class folders`);
+  }
   if (classes.length < 2) {
     throw new DataError(`${root} has one class (${classes[0]}); a classifier needs pictures of two classes or more`);
   }
