@@ -22,8 +22,8 @@ export class Arena {
   readonly value: Tensor;
   readonly numel: number;
   private readonly gradients: Tensor;
-  /** The handles that the parameters' `grad` were bound to. */
-  private bound: readonly Tensor[] = [];
+  /** What the parameters' `grad` were bound to: handles, and their nodes, which an in-place write replaces. */
+  private bound: readonly { readonly handle: Tensor; readonly node: Node }[] = [];
   private readonly part: Part;
 
   constructor(readonly params: readonly Tensor[]) {
@@ -56,22 +56,31 @@ export class Arena {
   /** All gradients in order as one flat tensor, or null if any is missing. The parameters' `grad` are parts of it. */
   gradient(): Tensor | null {
     this.collect();
-    const complete = this.params.every((p, i) => p.grad && p.grad === this.bound[i]);
-    return complete ? new Tensor(this.gradients.node) : null;
+    return this.params.every((_, i) => this.isBound(i)) ? new Tensor(this.gradients.node) : null;
   }
 
   /** Gathers the gradients in flat memory, if all are there and any is not in it yet. */
   collect(): void {
     const grads = this.params.map((p) => p.grad);
-    if (grads.some((g) => !g) || grads.every((g, i) => g === this.bound[i])) return;
+    if (grads.some((g) => !g) || grads.every((_, i) => this.isBound(i))) return;
     noGrad(() => {
       const flat = cat(
         grads.map((g) => reshape(g!.node, [-1])),
         0,
       );
       engine.assign(this.gradients.asCell(), flat);
-      this.bound = this.params.map((p, i) => p.bindGrad(this.part(flat, i)));
+      this.bound = this.params.map((p, i) => {
+        const handle = p.bindGrad(this.part(flat, i));
+        return { handle, node: handle.node };
+      });
     });
+  }
+
+  /** Whether the gradient of parameter `i` is the part of the flat one, and was not written since. */
+  private isBound(i: number): boolean {
+    const { grad } = this.params[i];
+    const bound = this.bound[i];
+    return grad !== null && bound !== undefined && grad === bound.handle && grad.node === bound.node;
   }
 
   /** A flat state of zeros, as for moments. */

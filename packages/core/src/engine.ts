@@ -360,6 +360,8 @@ function realizedNode(storage: Storage, like: Node): Node {
 
 /** A realized node lets go of its inputs, unless a backward() may still come through. */
 function letGo(node: Node): void {
+  const wanting = (node.tape ?? node.inputs).filter((i) => i.requiresGrad);
+  if (wanting.length > 0 && wanting.every((i) => i.tapeConsumed)) node.tapeConsumed = true;
   if (!node.requiresGrad || node.tapeConsumed) node.inputs = [];
 }
 

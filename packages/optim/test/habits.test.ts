@@ -422,3 +422,44 @@ describe("memory", () => {
     expect(Math.max(...marks.slice(1))).toBeLessThanOrEqual(second + 2 ** 20);
   }, 120_000);
 });
+
+describe("gradients by hand", () => {
+  it("are what the step uses, also when written in place", async () => {
+    for (const setToNone of [true, false])
+      for (let i = 0; i < 3; i++) {
+        optimizer.zeroGrad({ setToNone });
+        loss(model.call(x())).backward();
+        model.linear.weight.grad!.mul_(0.5);
+        model.linear.bias!.grad!.zero_();
+        const g = hand.gradient();
+        await optimizer.step();
+        hand.step(0.1, [g[0] * 0.5, g[1] * 0.5, 0]);
+        await near(model.linear.weight, hand.w);
+      }
+  });
+
+  it("are recorded again after overlapping async noGrad calls", async () => {
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const inside: boolean[] = [];
+    const evaluate = (ms: number) =>
+      noGrad(async () => {
+        await wait(ms);
+        inside.push(model.call(x()).requiresGrad);
+      });
+    await Promise.all([evaluate(2), evaluate(12)]);
+    expect(inside).toEqual([false, false]);
+    expect(model.call(x()).requiresGrad).toBe(true);
+  });
+
+  it("leave outputs readable after backward(), but not to go back through", async () => {
+    const out = model.call(x());
+    loss(out).backward();
+    await optimizer.step();
+    const total = out.sum();
+    expect(await total.item()).toBeCloseTo(
+      hand.outputs().reduce((a, b) => a + b, 0),
+      4,
+    );
+    expect(() => total.backward()).toThrow(AutogradError);
+  });
+});

@@ -2,7 +2,7 @@
 
 import { context } from "../context.js";
 import { type DType, isComputeDType, isFloat } from "../dtype.js";
-import { AutogradError, DTypeError } from "../errors.js";
+import { DTypeError } from "../errors.js";
 import { Node, type Op } from "../node.js";
 
 /** A node of `op` over `inputs`. `key` describes the operator's structure; its first word is the operator's name. */
@@ -10,16 +10,13 @@ export function make(op: Op, key: string, inputs: readonly Node[], shape: readon
   const node = new Node(op, inputs, shape, dtype, key);
   if (inputs.length > 0) context.operations++;
   if (!context.inBackward) for (const i of inputs) i.consumed = true;
-  if (context.gradEnabled && isFloat(dtype)) {
+  if (context.gradEnabled && isFloat(dtype))
     for (const i of inputs) {
       if (!i.requiresGrad) continue;
-      if (i.tapeConsumed)
-        throw new AutogradError(
-          `${key.split(":")[0]}: an operand of shape [${i.shape}] has a history that a backward() has consumed; use its detach(), or backward(undefined, { retainGraph: true })`,
-        );
       node.requiresGrad = true;
+      // Values are free to read after a backward(); going back through them is not.
+      if (i.tapeConsumed) node.tapeConsumed = true;
     }
-  }
   return node;
 }
 

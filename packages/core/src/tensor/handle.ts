@@ -4,7 +4,7 @@
  */
 
 import { type BackwardOptions, runBackward } from "../autograd/run.js";
-import { context } from "../context.js";
+import { context, withGrad } from "../context.js";
 import {
   type ComputeDType,
   type DType,
@@ -332,11 +332,4 @@ export abstract class Handle implements GradSink {
 }
 
 /** The same value off the tape. */
-function withoutGrad(n: Node): Node {
-  if (!n.requiresGrad) return n;
-  const before = context.gradEnabled;
-  context.gradEnabled = false;
-  const r = M.alias(n);
-  context.gradEnabled = before;
-  return r;
-}
+const withoutGrad = (n: Node): Node => (n.requiresGrad ? withGrad(false, () => M.alias(n)) : n);
