@@ -7,6 +7,7 @@
 import { engine } from "./engine.js";
 import { ArgumentError } from "./errors.js";
 import type { Node } from "./node.js";
+import { hostLeaf } from "./ops/create.js";
 import * as I from "./ops/index.js";
 import * as N from "./ops/normal.js";
 import { Views } from "./tensor/views.js";
@@ -67,9 +68,19 @@ export class Tensor extends Views {
     for (const e of entries) {
       if (typeof e === "number") result = result.select(dim, e);
       else if (e === null) dim++;
-      else if (e instanceof Tensor) result = result.indexSelect(dim++, e);
+      else if (e instanceof Tensor) result = result.indexSelect(dim, fromEnd(e, result.shape[dim++]));
       else result = result.slice(dim++, e[0] ?? 0, e[1] ?? Number.MAX_SAFE_INTEGER, e[2] ?? 1);
     }
     return result;
   }
+}
+
+/** Positions with those below 0 counted from the end of a dimension of `size`. */
+function fromEnd(index: Tensor, size: number): Tensor {
+  const host = index.hostData();
+  if (!host) return index.where(index.ge(0), index.add(size));
+  const values = Int32Array.from(host as ArrayLike<number | bigint>, (v) =>
+    Number(v) < 0 ? Number(v) + size : Number(v),
+  );
+  return Tensor.made(hostLeaf(values, index.shape, "int32"));
 }

@@ -165,4 +165,32 @@ describe("the engine", () => {
     await x.data();
     expect(String(x)).toContain("3.0000, 4.0000");
   });
+
+  it("checks positions on the host, and counts negative ones from the end where torch does", async () => {
+    const x = k.arange(6);
+    expect([...((await x.index([k.tensor([-1, -2], { dtype: "int32" })]).data()) as Int32Array)]).toEqual([5, 4]);
+    expect(() => x.indexSelect(0, k.tensor([6], { dtype: "int32" }))).toThrow(/index 6.*size 6/);
+    expect(() => x.gather(0, k.tensor([-1], { dtype: "int32" }))).toThrow(k.ArgumentError);
+  });
+
+  it("copies where torch copies, and refuses what does not fit in place", async () => {
+    const a = k.tensor([1, 2, 3]);
+    const flipped = a.flip([0]);
+    const square = k.arange(4).float().reshape([2, 2]);
+    const turned = square.t().reshape([4]);
+    a.mul_(10);
+    square.zero_();
+    expect([...((await flipped.data()) as Float32Array)]).toEqual([3, 2, 1]);
+    expect([...((await turned.data()) as Float32Array)]).toEqual([0, 2, 1, 3]);
+    expect(() => k.tensor([1], { dtype: "int32" }).add_(1.5)).toThrow(k.DTypeError);
+  });
+
+  it("gives zeros, not nothing, as gradients of empty batches", async () => {
+    const w = k.ones([3, 2], { requiresGrad: true });
+    k.zeros([0, 3]).matmul(w).square().sum().backward();
+    expect([...((await w.grad!.data()) as Float32Array)]).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(k.zeros([0, 3]).softmax(0).shape).toEqual([0, 3]);
+    expect(await k.zeros([0]).bool().all().item()).toBe(1);
+    expect(await k.zeros([0]).bool().any().item()).toBe(0);
+  });
 });

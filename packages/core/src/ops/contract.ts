@@ -4,6 +4,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import type { ConvShape } from "../kernel.js";
 import { type Node, numelOf } from "../node.js";
 import { constant, fill } from "./create.js";
+import { unmoved } from "./custom.js";
 import { computing, make } from "./make.js";
 import { broadcastShapes, convert, resultDType } from "./map.js";
 import { expand, permute, reshape } from "./movement.js";
@@ -59,7 +60,7 @@ export function matmul(x: Node, y: Node): Node {
   const left = expand(a, [...batch, a.shape[ra - 2], k]);
   const right = expand(b, [...batch, k, b.shape[rb - 1]]);
   const shape = [...batch, a.shape[ra - 2], b.shape[rb - 1]];
-  if (k === 0 || numelOf(shape) === 0) return fill(shape, constant(0, a.dtype));
+  if (k === 0 || numelOf(shape) === 0) return unmoved(fill(shape, constant(0, a.dtype)), [left, right]);
   return make({ kind: "matmul" }, "matmul", [left, right], shape, a.dtype);
 }
 
@@ -86,7 +87,7 @@ export const convNode = (
       : kind === "conv2dInputGrad"
         ? [s.n, s.groups * s.ic, s.ih, s.iw]
         : [s.groups * s.oc, s.ic, s.kh, s.kw];
-  if (numelOf(shape) === 0 || a.numel === 0 || b.numel === 0) return fill(shape, constant(0, a.dtype));
+  if (numelOf(shape) === 0 || a.numel === 0 || b.numel === 0) return unmoved(fill(shape, constant(0, a.dtype)), [a, b]);
   return make({ kind, shape: s }, `${kind}:${key(s)}`, [a, b], shape, a.dtype);
 };
 

@@ -2,6 +2,7 @@
 
 import { context } from "../context.js";
 import type { Node, Vjp } from "../node.js";
+import { zerosLike } from "./create.js";
 import { alias } from "./movement.js";
 
 /** A node with the value of `output` whose gradients are what `vjp` builds for `inputs`, and flow nowhere else. */
@@ -13,3 +14,7 @@ export function customVjp(output: Node, inputs: readonly Node[], vjp: Vjp): Node
   node.requiresGrad = true;
   return node;
 }
+
+/** A value that `inputs` do not change, as the sum of no elements: their gradients are zeros, not missing. */
+export const unmoved = (value: Node, inputs: readonly Node[]): Node =>
+  customVjp(value, inputs, () => inputs.map((x) => zerosLike(x)));

@@ -84,7 +84,7 @@ const SELU_ALPHA = 1.6732632423543772;
 const SELU_SCALE = 1.0507009873554805;
 
 export const ELEMENTWISE = {
-  add: any((a, b) => add(a, b)),
+  add: any((a, b) => (a.type === "bool" && b.type === "bool" ? or(a, b) : add(a, b))),
   sub: any((a, b) => sub(a, b)),
   mul: any((a, b) => (a.type === "bool" && b.type === "bool" ? and(a, b) : mul(a, b))),
   div: f((a, b) => div(a, b)),

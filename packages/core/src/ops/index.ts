@@ -12,23 +12,29 @@ import * as S from "./scalar.js";
 
 const HOST_INTEGERS = new Set(["int64", "int16", "int8", "uint16", "uint32", "uint64"]);
 
-/** An integer tensor as int32 positions; integer types that only the host keeps are converted there. */
-export function positions(op: string, index: Node): Node {
-  if (HOST_INTEGERS.has(index.dtype)) {
-    const host = index.storage?.host;
-    if (!host)
-      throw new DTypeError(`${op}: an index of dtype ${index.dtype} must be on the host; convert it with to("int32")`);
-    return hostLeaf(Int32Array.from(host as ArrayLike<number | bigint>, Number), index.shape, "int32");
-  }
+/** An integer tensor as int32 positions below `size`, which is checked where the tensor is on the host; integer types that
+ *  only the host keeps are converted there. */
+export function positions(op: string, index: Node, size: number): Node {
   if (!isInteger(index.dtype)) throw new DTypeError(`${op}: an index must be of an integer dtype, got ${index.dtype}`);
-  return convert(index, "int32");
+  const host = index.realized ? (index.storage?.host as ArrayLike<number | bigint> | null | undefined) : null;
+  if (host)
+    for (let i = 0; i < host.length; i++)
+      if (Number(host[i]) < 0 || Number(host[i]) >= size)
+        throw new ArgumentError(
+          `${op}: index ${host[i]} (at position ${i}) is out of range for a dimension of size ${size}`,
+        );
+  if (!HOST_INTEGERS.has(index.dtype)) return convert(index, "int32");
+  if (!host)
+    throw new DTypeError(`${op}: an index of dtype ${index.dtype} must be on the host; convert it with to("int32")`);
+  return hostLeaf(Int32Array.from(host, Number), index.shape, "int32");
 }
 
-/** out[…i…] = x[… index[…i…] …] along `dim`. As torch.gather. Positions out of range are clamped on the device. */
+/** out[…i…] = x[… index[…i…] …] along `dim`. As torch.gather. Positions that were computed are not checked: the device
+ *  clamps them into range. */
 export function gather(x: Node, dim: number, index: Node): Node {
   computing("gather", x);
   const d = dimOf("gather", dim, x.shape.length);
-  const at = positions("gather", index);
+  const at = positions("gather", index, x.shape[d]);
   if (at.shape.length !== x.shape.length || at.shape.some((n, i) => i !== d && n > x.shape[i]))
     throw new ShapeError(
       `gather: an index of shape [${at.shape}] does not fit shape [${x.shape}] outside of dimension ${d}`,
@@ -57,7 +63,7 @@ export function indexSelect(x: Node, dim: number, index: Node): Node {
     d,
     expand(
       reshape(
-        positions("indexSelect", index),
+        positions("indexSelect", index, x.shape[d]),
         x.shape.map((_, i) => (i === d ? n : 1)),
       ),
       shape,
@@ -142,7 +148,7 @@ function scatterArguments(
 ): { d: number; at: Node; from: Node } {
   computing(op, x, src);
   const d = dimOf(op, dim, x.shape.length);
-  const at = positions(op, index);
+  const at = positions(op, index, x.shape[d]);
   const fits = at.shape.length === x.shape.length && src.shape.length === x.shape.length;
   if (!fits || at.shape.some((n, i) => n > src.shape[i] || (i !== d && n > x.shape[i])))
     throw new ShapeError(

@@ -26,6 +26,7 @@ const floats = (x: Node): Node => (x.dtype === "float32" || x.dtype === "float16
 /** e^x / Σ e^x along `axis`; the gradient is y·(g − Σ g·y). */
 export function softmax(input: Node, axis: number): Node {
   const x = floats(input);
+  if (x.numel === 0) return x;
   if (x.shape.length === 0) return elementwise("exp", elementwise("sub", x, x));
   const axes = [axis];
   const e = elementwise("exp", elementwise("sub", x, row(reduce(x, "max", axes), x, axes)));
@@ -39,6 +40,7 @@ export function softmax(input: Node, axis: number): Node {
 /** x − log Σ e^x along `axis`; the gradient is g − e^y·Σ g. */
 export function logSoftmax(input: Node, axis: number): Node {
   const x = floats(input);
+  if (x.numel === 0) return x;
   if (x.shape.length === 0) return elementwise("sub", x, x);
   const axes = [axis];
   const shifted = elementwise("sub", x, row(finiteOrZero(reduce(x, "max", axes)), x, axes));
@@ -150,7 +152,7 @@ export function triangle(x: Node, diagonal: number, lower: boolean): Node {
 export function indexAdd(x: Node, dim: number, index: Node, source: Node): Node {
   const d = dimOf("indexAdd", dim, x.shape.length);
   const at = reshape(
-    positions("indexAdd", index),
+    positions("indexAdd", index, x.shape[d]),
     source.shape.map((_, i) => (i === d ? index.numel : 1)),
   );
   return scatterAdd(x, d, expand(at, source.shape), source);

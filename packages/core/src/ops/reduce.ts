@@ -5,6 +5,7 @@ import { ArgumentError } from "../errors.js";
 import type { ReduceOp } from "../kernel.js";
 import type { Node } from "../node.js";
 import { constant, fill, iota } from "./create.js";
+import { unmoved } from "./custom.js";
 import { computing, make } from "./make.js";
 import { convert, elementwise, map } from "./map.js";
 import { dimOf, expand, reshape } from "./movement.js";
@@ -38,7 +39,7 @@ export function reduce(x: Node, op: ReduceOp, axes: readonly number[]): Node {
       throw new ArgumentError(
         `${op}: shape [${x.shape}] has no elements along the dimensions to reduce, and ${op} has no identity`,
       );
-    return fill(shape, constant(IDENTITY[op], y.dtype));
+    return unmoved(fill(shape, constant(IDENTITY[op], y.dtype)), [y]);
   }
   // One element is its own sum, product and extreme.
   if (axes.every((a) => y.shape[a] === 1)) return reshape(y, shape);

@@ -66,7 +66,7 @@ export abstract class Arithmetic extends Handle {
   add(other: Operand, alpha = 1): Tensor {
     return alpha === 1
       ? this.binary("add", other)
-      : this.derived(elementwise("add", this.node, elementwise("mul", this.operand(other), uniform(alpha, "float32"))));
+      : this.derived(elementwise("add", this.node, elementwise("mul", this.operand(other), this.operand(alpha))));
   }
   sub(other: Operand): Tensor {
     return this.binary("sub", other);
@@ -330,6 +330,11 @@ export abstract class Arithmetic extends Handle {
     const result = elementwise(name, this.node, other);
     if (result.shape.length !== this.ndim || result.shape.some((d, i) => d !== this.shape[i]))
       throw new ShapeError(`${name}_: shape [${other.shape}] does not broadcast into [${this.shape}] in place`);
+    const kind = (dtype: DType): string => dtypeInfo(dtype).kind;
+    if (kind(result.dtype) !== kind(this.dtype) && kind(this.dtype) !== "float")
+      throw new DTypeError(
+        `${name}_: a result of dtype ${result.dtype} does not fit into ${this.dtype} in place; convert first`,
+      );
     return this.write(convert(result, this.computeDType));
   }
 }

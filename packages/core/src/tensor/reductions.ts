@@ -41,10 +41,10 @@ export abstract class Reductions extends Arithmetic {
     return this.reduced("amin", dim, options, (x, axes) => R.reduce(x, "min", axes));
   }
   any(dim?: R.Dims, options: ReduceOptions = {}): Tensor {
-    return this.bool().reduced("any", dim, options, (x, axes) => convert(R.reduce(x, "max", axes), "bool"));
+    return this.bool().reduced("any", dim, options, (x, axes) => convert(R.reduce(x, "sum", axes), "bool"));
   }
   all(dim?: R.Dims, options: ReduceOptions = {}): Tensor {
-    return this.bool().reduced("all", dim, options, (x, axes) => convert(R.reduce(x, "min", axes), "bool"));
+    return this.bool().reduced("all", dim, options, (x, axes) => convert(R.reduce(x, "prod", axes), "bool"));
   }
   var(dim?: R.Dims, options: ReduceOptions & { correction?: number; unbiased?: boolean } = {}): Tensor {
     const correction = options.correction ?? (options.unbiased === false ? 0 : 1);

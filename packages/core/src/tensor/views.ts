@@ -1,6 +1,7 @@
 /** Other shapes of a tensor: views, which share its memory and into which may be written, and what repeats or pads. */
 
 import { ArgumentError, ShapeError } from "../errors.js";
+import type { Node } from "../node.js";
 import * as M from "../ops/movement.js";
 import * as N from "../ops/normal.js";
 import type { Tensor } from "../tensor.js";
@@ -9,8 +10,12 @@ import { Reductions } from "./reductions.js";
 export abstract class Views extends Reductions {
   // Views.
 
+  /** The elements in another shape: a view, but a copy of what was permuted or expanded, as in torch. */
   reshape(shape: readonly number[]): Tensor {
-    return this.viewed((n) => M.reshape(n, shape));
+    return this.reshaped((n) => M.reshape(n, shape));
+  }
+  private reshaped(of: (n: Node) => Node): Tensor {
+    return isScattered(this.node) ? this.derived(of(this.node)) : this.viewed(of);
   }
   view(shape: readonly number[]): Tensor {
     return this.reshape(shape);
@@ -19,7 +24,7 @@ export abstract class Views extends Reductions {
     if (this.ndim === 0) return this.reshape([1]);
     const [a, b] = [M.dimOf("flatten", start, this.ndim), M.dimOf("flatten", end, this.ndim)];
     if (a > b) throw new ArgumentError(`flatten: start ${start} comes after end ${end}`);
-    return this.viewed((n) =>
+    return this.reshaped((n) =>
       M.reshape(n, [
         ...n.shape.slice(0, a),
         n.shape.slice(a, b + 1).reduce((p, q) => p * q, 1),
@@ -74,7 +79,7 @@ export abstract class Views extends Reductions {
     return this.derived(N.repeatInterleave(this.node, times, M.dimOf("repeatInterleave", dim, this.ndim)));
   }
   flip(dims: readonly number[]): Tensor {
-    return this.viewed((n) => M.flip(n, dims));
+    return this.derived(M.flip(this.node, dims));
   }
   roll(shifts: readonly number[], dims: readonly number[]): Tensor {
     return this.derived(N.roll(this.node, shifts, dims));
@@ -151,4 +156,11 @@ export abstract class Views extends Reductions {
   unfold(dim: number, size: number, step: number, dilation = 1): Tensor {
     return this.viewed((n) => M.unfold(n, dim, size, step, dilation));
   }
+}
+
+/** Whether elements of a view stand in another order than in memory, or more than once. */
+function isScattered(node: Node): boolean {
+  for (let n = node; n.op.kind === "move" && !n.realized && !n.sink; n = n.inputs[0])
+    if (n.op.move.type !== "reshape" && n.op.move.type !== "slice") return true;
+  return false;
 }

@@ -34,6 +34,7 @@ export interface CrossEntropyOptions extends NllLossOptions {
 
 /**
  * Cross entropy of logits. x: [N, C, …] or [C]; target: labels of shape [N, …] (integers) or probabilities of x's shape.
+ * A label out of range makes the loss NaN.
  * @throws ArgumentError for a label out of range, when the labels are on the host
  */
 export function crossEntropy(x: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
@@ -80,7 +81,10 @@ function labelLoss(op: string, logP: Tensor, target: Tensor, options: CrossEntro
   const cost = weights ? logP.mul(weights).neg() : logP.neg();
   let perClass = where(isLabel, cost, 0);
   if (smoothing > 0) perClass = perClass.mul(1 - smoothing).add(cost.mul(smoothing / classes));
-  const loss = where(counted, perClass, 0).sum(dim);
+  const known = where(counted, perClass, 0).sum(dim);
+  // Labels that were computed can only be checked where they are: a wrong one makes the loss NaN.
+  const wrong = target.hostData() ? null : labels.lt(0).logicalOr(labels.ge(classes)).logicalAnd(counted).squeeze(dim);
+  const loss = wrong ? where(wrong, Number.NaN, known) : known;
   if (reduction !== "mean") return reduceLoss(op, loss, reduction);
   const mass = weights ? where(isLabel.logicalAnd(counted), weights, 0) : where(counted, 1, 0).to("float32");
   return loss.sum().div(mass.sum());
