@@ -73,7 +73,12 @@ export function overlapAdd2d(
 ): Tensor {
   const r = x.ndim - 4;
   if (r < 0) throw new ShapeError(`overlapAdd2d: expected [..., oh, ow, kh, kw], got shape [${x.shape}]`);
-  return Tensor.made(overlapAdd(x.node, [r, r + 1], size, stride, dilation));
+  return Tensor.made(
+    overlapAdd(
+      x.node,
+      [0, 1].map((i) => ({ dim: r + i, length: size[i], step: stride[i], dilation: dilation[i] })),
+    ),
+  );
 }
 
 /** A tensor with `output`'s value whose gradients are what `vjp` builds for `inputs`; they flow nowhere else. */

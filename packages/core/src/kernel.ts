@@ -140,7 +140,6 @@ export interface SortKernel {
 }
 
 export type Kernel = LoopKernel | MatmulKernel | ConvKernel | ScanKernel | SortKernel;
-export type KernelKind = Kernel["kind"];
 
 /** Where a plan finds a buffer: memory that outlives the plan, or planned scratch. */
 export type BufferRef =

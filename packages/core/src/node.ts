@@ -127,6 +127,9 @@ export const numelOf = (shape: readonly number[]): number => {
   return n;
 };
 
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((d, i) => d === b[i]);
+
 /** Row-major strides, in elements. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);

@@ -5,7 +5,7 @@ import { engine } from "./engine.js";
 import { Tensor } from "./tensor.js";
 
 /** Calls `visit` for the tensors in a value: a tensor, or lists, maps and plain objects of them. */
-export function eachTensor(value: unknown, visit: (t: Tensor) => void): void {
+function eachTensor(value: unknown, visit: (t: Tensor) => void): void {
   if (value instanceof Tensor) visit(value);
   else if (value instanceof Map) for (const v of value.values()) eachTensor(v, visit);
   else if (Array.isArray(value)) for (const v of value) eachTensor(v, visit);

@@ -193,4 +193,24 @@ describe("the engine", () => {
     expect(await k.zeros([0]).bool().all().item()).toBe(1);
     expect(await k.zeros([0]).bool().any().item()).toBe(0);
   });
+
+  it("scatters and finds extremes in every dtype", async () => {
+    for (const dtype of ["float32", "int32", "uint8", "bool"] as const) {
+      const x = k.tensor([0, 0, 0, 0], { dtype });
+      const index = k.tensor([2, 0], { dtype: "int32" });
+      const scattered = x.scatter(0, index, k.tensor([1, 1], { dtype }));
+      expect(scattered.dtype).toBe(dtype);
+      expect([...(await scattered.data())].map(Number)).toEqual([1, 0, 1, 0]);
+      expect(
+        await x
+          .scatter(0, index, k.tensor([1, 0], { dtype }))
+          .argmax()
+          .item(),
+      ).toBe(2);
+    }
+    const sum = k
+      .zeros([3], { dtype: "uint8" })
+      .scatterAdd(0, k.tensor([1, 1], { dtype: "int32" }), k.tensor([2, 3], { dtype: "uint8" }));
+    expect([...(await sum.data())].map(Number)).toEqual([0, 5, 0]);
+  });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engine } from "../dist/engine.js";
 import * as k from "../dist/index.js";
 import { interpretGraph } from "../dist/testing/interpret-graph.js";
+import { ReferenceDevice } from "../dist/testing/reference-device.js";
 import { build, type Program, programs } from "./random-graphs.js";
 
 /** Multiplies the number of programs, for a longer search: `KINDLING_RUNS=20 pnpm test:unit graph`. */
@@ -48,6 +49,20 @@ describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
         });
       }),
       { numRuns: 150 * RUNS },
+    );
+  });
+
+  it("give the same where plans are interpreted, without a compiler", async () => {
+    const reference = new ReferenceDevice();
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const want = build(program).results.map((t) => interpretGraph(t.node));
+        const got = await values(program, reference);
+        got.forEach((g, i) => {
+          near(g, want[i], 1e-5);
+        });
+      }),
+      { numRuns: 40 * RUNS },
     );
   });
 

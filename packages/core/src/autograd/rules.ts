@@ -9,8 +9,8 @@ import { zerosLike } from "../ops/create.js";
 import { derivative } from "../ops/derive.js";
 import { cumsum, scatterAdd } from "../ops/index.js";
 import { convert, elementwise, map, mapUsed } from "../ops/map.js";
-import { dilate, expand, flip, pad, permute, reshape, slice } from "../ops/movement.js";
-import { keep, reduce } from "../ops/reduce.js";
+import { dilate, flip, pad, permute, reshape, slice } from "../ops/movement.js";
+import { reduce, spread } from "../ops/reduce.js";
 import * as S from "../ops/scalar.js";
 import { overlapAdd } from "../ops/windows.js";
 
@@ -124,7 +124,7 @@ function moveRule(g: Node, node: Node, op: Of<"move">): Node {
         x.shape.map(() => 1),
       );
     case "unfold":
-      return overlapAdd(g, [move.dim], [x.shape[move.dim]], [move.step], [move.dilation]);
+      return overlapAdd(g, [{ dim: move.dim, length: x.shape[move.dim], step: move.step, dilation: move.dilation }]);
     case "slice": {
       if (g.numel === 0) return zerosLike(x);
       const flipped = move.step.flatMap((s, i) => (s < 0 ? [i] : []));
@@ -145,26 +145,26 @@ function moveRule(g: Node, node: Node, op: Of<"move">): Node {
 
 function reduceRule(g: Node, node: Node, op: Of<"reduce">): Node {
   const [x] = node.inputs;
-  const spread = (n: Node): Node => expand(keep(n, op.axes, x.shape), x.shape);
-  if (op.op === "sum") return spread(g);
+  const back = (n: Node): Node => spread(n, op.axes, x.shape);
+  if (op.op === "sum") return back(g);
   if (op.op === "prod") {
     // With one zero among the factors only its own derivative is not zero; with two, none is.
     const a = S.arg(0, "f32");
     const nonzero = map("nonzero", S.where(S.eq(a, S.c(0)), S.c(1), a), [x], x.computeDType);
     const zeros = reduce(map("zero", S.where(S.eq(a, S.c(0)), S.c(1), S.c(0)), [x], x.computeDType), "sum", op.axes);
-    const rest = spread(reduce(nonzero, "prod", op.axes));
+    const rest = back(reduce(nonzero, "prod", op.axes));
     const [v, r, z] = [S.arg(0, "f32"), S.arg(1, "f32"), S.arg(2, "f32")];
     const slope = S.where(
       S.eq(v, S.c(0)),
       S.where(S.eq(z, S.c(1)), r, S.c(0)),
       S.where(S.eq(z, S.c(0)), S.div(r, v), S.c(0)),
     );
-    return elementwise("mul", spread(g), map("prodGrad", slope, [x, rest, spread(zeros)], x.computeDType));
+    return elementwise("mul", back(g), map("prodGrad", slope, [x, rest, back(zeros)], x.computeDType));
   }
   // Elements equal to the extreme share its gradient, as torch.amax.
-  const hit = convert(elementwise("eq", x, spread(node)), "float32");
+  const hit = convert(elementwise("eq", x, back(node)), "float32");
   const shared = elementwise("div", g, reduce(hit, "sum", op.axes));
-  return convert(elementwise("mul", hit, spread(shared)), x.computeDType);
+  return convert(elementwise("mul", hit, back(shared)), x.computeDType);
 }
 
 function catRule(g: Node, node: Node, dim: number): (Node | null)[] {

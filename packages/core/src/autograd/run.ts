@@ -2,7 +2,7 @@
 
 import { engine } from "../engine.js";
 import { AutogradError, ShapeError } from "../errors.js";
-import type { Node } from "../node.js";
+import { type Node, sameShape } from "../node.js";
 import { constant, fill } from "../ops/create.js";
 import { backpropagate } from "./backward.js";
 
@@ -16,7 +16,7 @@ export interface BackwardOptions {
 /** The gradient to start from: ones for a scalar, else it must be given. */
 export function seedOf(op: string, root: Node, gradient: Node | undefined): Node {
   if (gradient) {
-    if (gradient.shape.length !== root.shape.length || gradient.shape.some((d, i) => d !== root.shape[i]))
+    if (!sameShape(gradient.shape, root.shape))
       throw new ShapeError(`${op}: the gradient has shape [${gradient.shape}], but the output has [${root.shape}]`);
     return gradient;
   }

@@ -4,7 +4,7 @@ import type { ComputeDType, DType, TypedArray } from "../dtype.js";
 import type { Node } from "../node.js";
 import { Storage } from "../storage.js";
 import { make } from "./make.js";
-import { expand } from "./movement.js";
+import { expand, reshape } from "./movement.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -35,6 +35,16 @@ export const onesLike = (x: Node): Node => fill(x.shape, constant(1, x.dtype));
 
 /** 0, 1, …, n − 1 as int32. */
 export const iota = (n: number): Node => make({ kind: "iota" }, `iota:${n}`, [], [n], "int32");
+
+/** The position along `dim`, at every place of `shape`. */
+export const along = (shape: readonly number[], dim: number): Node =>
+  expand(
+    reshape(
+      iota(shape[dim]),
+      shape.map((d, i) => (i === dim ? d : 1)),
+    ),
+    shape,
+  );
 
 /** A realized node: the memory of `storage` in row-major order. */
 export function leaf(storage: Storage, shape: readonly number[]): Node {

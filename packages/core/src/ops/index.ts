@@ -2,11 +2,12 @@
 
 import { isInteger } from "../dtype.js";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { scalarOf } from "../expr.js";
 import type { Node } from "../node.js";
-import { constant, fill, hostLeaf, iota } from "./create.js";
+import { along, constant, fill, hostLeaf } from "./create.js";
 import { computing, make } from "./make.js";
 import { convert, elementwise, map, resultDType } from "./map.js";
-import { dimOf, expand, permute, reshape, slice } from "./movement.js";
+import { dimOf, expand, head, permute, reshape } from "./movement.js";
 import { reduce } from "./reduce.js";
 import * as S from "./scalar.js";
 
@@ -41,12 +42,9 @@ export function gather(x: Node, dim: number, index: Node): Node {
     );
   if (x.shape[d] === 0 && at.numel > 0)
     throw new ArgumentError(`gather: dimension ${d} of shape [${x.shape}] is empty`);
-  const zeros = x.shape.map(() => 0);
-  const fit = slice(
+  const fit = head(
     x,
-    zeros,
     x.shape.map((n, i) => (i === d ? n : at.shape[i])),
-    zeros.map(() => 1),
   );
   return make({ kind: "gather", dim: d }, `gather:${d}`, [fit, at], at.shape, x.dtype);
 }
@@ -71,31 +69,22 @@ export function indexSelect(x: Node, dim: number, index: Node): Node {
   );
 }
 
-/** For every place along `dim` (of size `length`), the elements of `src` that `index` sends there: their sum if
- *  `accumulate`, else the last; and how many there are. Duplicates add up in a fixed order: results are reproducible. */
+/** For every place along dimension `d` (of `length`), all elements of `src` and whether `index` sends them there; they
+ *  stand along `axis`. Reducing them in order makes results reproducible. */
 function collect(length: number, d: number, index: Node, src: Node): { hits: Node; values: Node; axis: number } {
   // Dimensions: … length, n, … : which of the n sources goes to which of the places.
   const wide = [...index.shape.slice(0, d), length, ...index.shape.slice(d)];
   const lift = (x: Node): Node => expand(reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)]), wide);
-  const place = expand(
-    reshape(
-      iota(length),
-      wide.map((n, i) => (i === d ? n : 1)),
-    ),
-    wide,
-  );
-  return { hits: elementwise("eq", lift(index), place), values: lift(src), axis: d + 1 };
+  return { hits: elementwise("eq", lift(index), along(wide, d)), values: lift(src), axis: d + 1 };
 }
 
 /** x with src added at the positions index along `dim`. As torch.scatter_add; deterministic. */
 export function scatterAdd(x: Node, dim: number, index: Node, src: Node): Node {
   const { d, at, from } = scatterArguments("scatterAdd", x, dim, index, src);
   const { hits, values, axis } = collect(x.shape[d], d, at, from);
-  const a = S.arg(1, "f32");
-  const picked =
-    from.dtype === "int32"
-      ? map("pick", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(0, "i32")), [hits, values], "int32")
-      : map("pick", S.where(S.arg(0, "bool"), a, S.c(0)), [hits, values], from.computeDType);
+  const type = scalarOf(from.computeDType);
+  const pick = S.where(S.arg(0, "bool"), S.arg(1, type), S.c(0, type));
+  const picked = map("pick", pick, [hits, values], from.computeDType);
   return elementwise("add", x, grow(reduce(picked, "sum", [axis]), x.shape));
 }
 
@@ -103,13 +92,7 @@ export function scatterAdd(x: Node, dim: number, index: Node, src: Node): Node {
 export function scatter(x: Node, dim: number, index: Node, src: Node): Node {
   const { d, at, from } = scatterArguments("scatter", x, dim, index, src);
   const { hits, axis } = collect(x.shape[d], d, at, from);
-  const order = expand(
-    reshape(
-      iota(at.shape[d]),
-      hits.shape.map((n, i) => (i === axis ? n : 1)),
-    ),
-    hits.shape,
-  );
+  const order = along(hits.shape, axis);
   const last = reduce(
     map("last", S.where(S.arg(0, "bool"), S.arg(1, "i32"), S.c(-1, "i32")), [hits, order], "int32"),
     "max",
@@ -118,11 +101,8 @@ export function scatter(x: Node, dim: number, index: Node, src: Node): Node {
   const clamped = elementwise("maximum", last, constant(0, "int32"));
   const fresh = grow(gather(from, d, clamped), x.shape);
   const written = grow(elementwise("ge", last, constant(0, "int32")), x.shape);
-  const [w, f, old] = [
-    S.arg(0, "bool"),
-    S.arg(1, x.dtype === "int32" ? "i32" : "f32"),
-    S.arg(2, x.dtype === "int32" ? "i32" : "f32"),
-  ];
+  const type = scalarOf(x.computeDType);
+  const [w, f, old] = [S.arg(0, "bool"), S.arg(1, type), S.arg(2, type)];
   return map("scatter", S.where(w, f, old), [written, fresh, x], x.computeDType);
 }
 
@@ -154,17 +134,7 @@ function scatterArguments(
     throw new ShapeError(
       `${op}: index [${at.shape}] and source [${src.shape}] do not fit shape [${x.shape}] along dimension ${d}`,
     );
-  const zeros = x.shape.map(() => 0);
-  return {
-    d,
-    at,
-    from: slice(
-      convert(src, x.computeDType),
-      zeros,
-      at.shape,
-      zeros.map(() => 1),
-    ),
-  };
+  return { d, at, from: head(convert(src, x.computeDType), at.shape) };
 }
 
 /** Tensors one after the other along `dim`. As torch.cat. */

@@ -1,12 +1,9 @@
 /** Movement operators: other views of the same elements. None of them computes, and none copies by itself. */
 
 import { ArgumentError, ShapeError } from "../errors.js";
-import { type Movement, type Node, numelOf } from "../node.js";
+import { type Movement, type Node, numelOf, sameShape } from "../node.js";
 import { constant, fill } from "./create.js";
 import { make } from "./make.js";
-
-const same = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
 
 const move = (x: Node, move: Movement, detail: string, shape: readonly number[]): Node =>
   make({ kind: "move", move }, `${move.type}:${detail}:${shape}`, [x], shape, x.dtype);
@@ -31,7 +28,7 @@ export function reshape(x: Node, shape: readonly number[]): Node {
   }
   if (sizes.some((d) => !Number.isInteger(d) || d < 0) || numelOf(sizes) !== x.numel)
     throw new ShapeError(`reshape: a tensor of shape [${x.shape}] (${x.numel} elements) has no shape [${shape}]`);
-  if (same(sizes, x.shape)) return x;
+  if (sameShape(sizes, x.shape)) return x;
   return move(x, { type: "reshape" }, "", sizes);
 }
 
@@ -70,13 +67,13 @@ export function expand(x: Node, shape: readonly number[]): Node {
   if (lead < 0 || to.some((d, i) => d < 0 || (from[i] !== d && from[i] !== 1)))
     throw new ShapeError(`expand: shape [${x.shape}] does not repeat to [${shape}]; only dimensions of size 1 repeat`);
   const y = reshape(x, from);
-  if (same(from, to)) return y;
+  if (sameShape(from, to)) return y;
   return move(y, { type: "expand" }, "", to);
 }
 
 /** Positions start, start + step, … (count of them) of every dimension. Steps may be negative. */
 export function slice(x: Node, start: readonly number[], count: readonly number[], step: readonly number[]): Node {
-  if (start.every((s) => s === 0) && same(count, x.shape) && step.every((s) => s === 1)) return x;
+  if (start.every((s) => s === 0) && sameShape(count, x.shape) && step.every((s) => s === 1)) return x;
   return move(x, { type: "slice", start: [...start], step: [...step] }, `${start}:${step}`, count);
 }
 
@@ -102,6 +99,17 @@ export function dilate(x: Node, dim: number, step: number): Node {
     count.map(() => 0),
     count,
     count.map(() => 1),
+  );
+}
+
+/** The first elements of every dimension, `shape` of them. */
+export function head(x: Node, shape: readonly number[]): Node {
+  const zeros = shape.map(() => 0);
+  return slice(
+    x,
+    zeros,
+    shape,
+    zeros.map(() => 1),
   );
 }
 

@@ -4,12 +4,12 @@ import type { ComputeDType } from "../dtype.js";
 import { ArgumentError } from "../errors.js";
 import { type Expr, scalarOf } from "../expr.js";
 import type { Node } from "../node.js";
-import { constant, iota, uniform } from "./create.js";
+import { along, constant, uniform } from "./create.js";
 import { customVjp } from "./custom.js";
 import { cat, positions, scatterAdd } from "./index.js";
 import { convert, elementwise, map } from "./map.js";
 import { dimOf, expand, reshape, slice } from "./movement.js";
-import { finiteOrZero, keep, reduce } from "./reduce.js";
+import { finiteOrZero, reduce, spread } from "./reduce.js";
 import * as S from "./scalar.js";
 
 /** The same value as a new one. */
@@ -19,8 +19,6 @@ export const copy = (x: Node): Node => map("clone", S.arg(0, scalarOf(x.computeD
 export const scale = (x: Node, factor: number, offset: number, dtype: ComputeDType): Node =>
   convert(elementwise("add", elementwise("mul", x, uniform(factor, "float32")), uniform(offset, "float32")), dtype);
 
-const row = (x: Node, like: Node, axes: readonly number[]): Node => expand(keep(x, axes, like.shape), like.shape);
-
 const floats = (x: Node): Node => (x.dtype === "float32" || x.dtype === "float16" ? x : convert(x, "float32"));
 
 /** e^x / Σ e^x along `axis`; the gradient is y·(g − Σ g·y). */
@@ -29,11 +27,13 @@ export function softmax(input: Node, axis: number): Node {
   if (x.numel === 0) return x;
   if (x.shape.length === 0) return elementwise("exp", elementwise("sub", x, x));
   const axes = [axis];
-  const e = elementwise("exp", elementwise("sub", x, row(reduce(x, "max", axes), x, axes)));
-  const y = elementwise("div", e, row(reduce(e, "sum", axes), x, axes));
+  const e = elementwise("exp", elementwise("sub", x, spread(reduce(x, "max", axes), axes, x.shape)));
+  const y = elementwise("div", e, spread(reduce(e, "sum", axes), axes, x.shape));
   return customVjp(y, [x], (g, self) => {
     const weighted = elementwise("mul", g, self);
-    return [elementwise("sub", weighted, elementwise("mul", self, row(reduce(weighted, "sum", axes), x, axes)))];
+    return [
+      elementwise("sub", weighted, elementwise("mul", self, spread(reduce(weighted, "sum", axes), axes, x.shape))),
+    ];
   });
 }
 
@@ -43,11 +43,11 @@ export function logSoftmax(input: Node, axis: number): Node {
   if (x.numel === 0) return x;
   if (x.shape.length === 0) return elementwise("sub", x, x);
   const axes = [axis];
-  const shifted = elementwise("sub", x, row(finiteOrZero(reduce(x, "max", axes)), x, axes));
+  const shifted = elementwise("sub", x, spread(finiteOrZero(reduce(x, "max", axes)), axes, x.shape));
   const total = elementwise("log", reduce(elementwise("exp", shifted), "sum", axes));
-  const y = elementwise("sub", shifted, row(total, x, axes));
+  const y = elementwise("sub", shifted, spread(total, axes, x.shape));
   return customVjp(y, [x], (g, self) => [
-    elementwise("sub", g, elementwise("mul", elementwise("exp", self), row(reduce(g, "sum", axes), x, axes))),
+    elementwise("sub", g, elementwise("mul", elementwise("exp", self), spread(reduce(g, "sum", axes), axes, x.shape))),
   ]);
 }
 
@@ -64,7 +64,7 @@ export function norm(x: Node, p: number, axes: readonly number[]): Node {
     return customVjp(y, [x], (g, self) => {
       const [u, v] = [S.arg(0, "f32"), S.arg(1, "f32")];
       const ratio = map("normGrad", S.where(S.eq(v, S.c(0)), S.c(0), S.div(u, v)), [g, self], "float32");
-      return [elementwise("mul", x, row(ratio, x, axes))];
+      return [elementwise("mul", x, spread(ratio, axes, x.shape))];
     });
   }
   const sum = reduce(elementwise("pow", a, uniform(p, "float32")), "sum", axes);
@@ -127,14 +127,6 @@ export function roll(x: Node, shifts: readonly number[], dims: readonly number[]
 export function triangle(x: Node, diagonal: number, lower: boolean): Node {
   const r = x.shape.length;
   if (r < 2) throw new ArgumentError(`tril/triu: expected at least two dimensions, got shape [${x.shape}]`);
-  const index = (dim: number): Node =>
-    expand(
-      reshape(
-        iota(x.shape[dim]),
-        x.shape.map((d, i) => (i === dim ? d : 1)),
-      ),
-      x.shape,
-    );
   const type = scalarOf(x.computeDType);
   const [i, j] = [S.arg(1, "i32"), S.arg(2, "i32")];
   const offset = S.sub(j, i);
@@ -143,7 +135,7 @@ export function triangle(x: Node, diagonal: number, lower: boolean): Node {
   return map(
     lower ? "tril" : "triu",
     S.where(inside, S.arg(0, type), S.c(0, type)),
-    [x, index(r - 2), index(r - 1)],
+    [x, along(x.shape, r - 2), along(x.shape, r - 1)],
     x.computeDType,
   );
 }

@@ -2,9 +2,10 @@
 
 import { isFloat } from "../dtype.js";
 import { ArgumentError } from "../errors.js";
+import { scalarOf } from "../expr.js";
 import type { ReduceOp } from "../kernel.js";
 import type { Node } from "../node.js";
-import { constant, fill, iota } from "./create.js";
+import { along, constant, fill } from "./create.js";
 import { unmoved } from "./custom.js";
 import { computing, make } from "./make.js";
 import { convert, elementwise, map } from "./map.js";
@@ -53,6 +54,10 @@ export const keep = (x: Node, axes: readonly number[], shape: readonly number[])
     shape.map((d, i) => (axes.includes(i) ? 1 : d)),
   );
 
+/** Repeats reduced values along the axes that were reduced. */
+export const spread = (x: Node, axes: readonly number[], shape: readonly number[]): Node =>
+  expand(keep(x, axes, shape), shape);
+
 export const finish = (x: Node, axes: readonly number[], shape: readonly number[], keepdim: boolean): Node =>
   keepdim ? keep(x, axes, shape) : x;
 
@@ -88,24 +93,10 @@ export function finiteOrZero(x: Node): Node {
 
 /** Position (int32) of the first largest (or smallest) element along `axis`; the first NaN wins, as in torch. */
 export function argExtreme(x: Node, op: "max" | "min", axis: number): Node {
-  const best = keep(reduce(x, op, [axis]), [axis], x.shape);
-  const at = expand(
-    reshape(
-      iota(x.shape[axis]),
-      x.shape.map((d, i) => (i === axis ? d : 1)),
-    ),
-    x.shape,
-  );
-  const [a, b, i] = [
-    S.arg(0, x.dtype === "int32" ? "i32" : "f32"),
-    S.arg(1, x.dtype === "int32" ? "i32" : "f32"),
-    S.arg(2, "i32"),
-  ];
-  const hit = map(
-    "first",
-    S.where(S.or(S.eq(a, b), S.ne(a, a)), i, S.c(0x7fffffff, "i32")),
-    [x, expand(best, x.shape), at],
-    "int32",
-  );
-  return reduce(hit, "min", [axis]);
+  const y = isFloat(x.dtype) || x.dtype === "int32" ? x : convert(x, "int32");
+  const type = scalarOf(y.computeDType);
+  const [a, best, at] = [S.arg(0, type), S.arg(1, type), S.arg(2, "i32")];
+  const first = S.where(S.or(S.eq(a, best), S.ne(a, a)), at, S.c(0x7fffffff, "i32"));
+  const operands = [y, spread(reduce(y, op, [axis]), [axis], x.shape), along(x.shape, axis)];
+  return reduce(map("first", first, operands, "int32"), "min", [axis]);
 }

@@ -2,7 +2,7 @@
 
 import { noGrad } from "../context.js";
 import type { Node } from "../node.js";
-import { constant, fill, iota } from "./create.js";
+import { along, constant, fill } from "./create.js";
 import { customVjp } from "./custom.js";
 import { cat, gather } from "./index.js";
 import { elementwise, map } from "./map.js";
@@ -10,63 +10,40 @@ import { expand, pad, reshape, slice, sliceDim, unfold } from "./movement.js";
 import { reduce } from "./reduce.js";
 import * as S from "./scalar.js";
 
-/** For rows 0…length−1 and places 0…size−1 in a window: which window, (row − dilation·place) / step, and whether there is one. */
-function windowOf(
-  length: number,
-  count: number,
-  size: number,
-  step: number,
-  dilation: number,
-): { index: Node; valid: Node } {
-  const row = expand(reshape(iota(length), [length, 1]), [length, size]);
-  const place = expand(reshape(iota(size), [1, size]), [length, size]);
-  const offset = S.sub(S.arg(0, "i32"), S.mul(S.arg(1, "i32"), S.c(dilation, "i32")));
-  const window = step === 1 ? offset : S.idiv(offset, S.c(step, "i32"));
-  const whole =
-    step === 1
-      ? S.ge(offset, S.c(0, "i32"))
-      : S.and(S.ge(offset, S.c(0, "i32")), S.eq(S.mul(window, S.c(step, "i32")), offset));
-  const hit = S.and(whole, S.lt(window, S.c(count, "i32")));
-  return { index: map("window", window, [row, place], "int32"), valid: map("window", hit, [row, place], "bool") };
+/** The windows of one dimension of a tensor: where they stand, what they were taken of, and how. */
+export interface Windows {
+  /** Dimension of their positions. */
+  readonly dim: number;
+  /** Size of the dimension that they are taken of. */
+  readonly length: number;
+  readonly step: number;
+  readonly dilation: number;
 }
 
-/**
- * `x` holds windows: their positions in dimensions `dims` and their elements in the last dimensions, in the order of
- * `dims`. Elements that belong to one place of the unfolded tensor are added up; it has `lengths` at `dims`.
- */
-export function overlapAdd(
-  x: Node,
-  dims: readonly number[],
-  lengths: readonly number[],
-  steps: readonly number[],
-  dilations: readonly number[],
-): Node {
-  const rank = x.shape.length - dims.length;
-  const sizes = dims.map((_, i) => x.shape[rank + i]);
-  return customVjp(
-    noGrad(() => addWindows(x, dims, sizes, lengths, steps, dilations)),
-    [x],
-    (g) => [unfoldAll(g, dims, sizes, steps, dilations)],
-  );
+/** Windows with the number of their elements. */
+interface Sized extends Windows {
+  readonly size: number;
 }
 
 /** Kernels and terms that `byPhases` may take. */
 const MOST_PHASES = 16;
 const MOST_TERMS = 32;
 
-function addWindows(
-  x: Node,
-  dims: readonly number[],
-  sizes: readonly number[],
-  lengths: readonly number[],
-  steps: readonly number[],
-  dilations: readonly number[],
-): Node {
-  const phases = steps.reduce((n, s) => n * s, 1);
-  const terms = sizes.reduce((n, s) => n * s, 1);
-  return phases <= MOST_PHASES && terms <= MOST_TERMS
-    ? byPhases(x, dims, sizes, lengths, steps, dilations)
-    : byGather(x, dims, sizes, lengths, steps, dilations);
+/**
+ * `x` holds windows of some dimensions (ascending); their elements stand in the last dimensions, in the same order.
+ * Elements that belong to one place of the unfolded tensor are added up; each `dim` then has its `length`.
+ */
+export function overlapAdd(x: Node, windows: readonly Windows[]): Node {
+  const rank = x.shape.length - windows.length;
+  const all = windows.map((w, i): Sized => ({ ...w, size: x.shape[rank + i] }));
+  const phases = all.reduce((n, w) => n * w.step, 1);
+  const terms = all.reduce((n, w) => n * w.size, 1);
+  const few = phases <= MOST_PHASES && terms <= MOST_TERMS;
+  return customVjp(
+    noGrad(() => (few ? byPhases(x, all) : byGather(x, all))),
+    [x],
+    (g) => [all.reduce((u, w) => unfold(u, w.dim, w.size, w.step, w.dilation), g)],
+  );
 }
 
 /** Every combination of one entry from each list. */
@@ -77,98 +54,78 @@ const combinations = <T>(lists: readonly (readonly T[])[]): T[][] =>
  * Places whose position leaves the same remainder modulo the step are covered by the same elements of windows, each
  * shifted by a whole number of windows: a sum of shifted slices for every remainder, then all interleaved.
  */
-function byPhases(
-  x: Node,
-  dims: readonly number[],
-  sizes: readonly number[],
-  lengths: readonly number[],
-  steps: readonly number[],
-  dilations: readonly number[],
-): Node {
-  const outer = x.shape.slice(0, x.shape.length - dims.length);
-  const counts = lengths.map((n, i) => Math.ceil(n / steps[i]));
+function byPhases(x: Node, windows: readonly Sized[]): Node {
+  const outer = x.shape.slice(0, x.shape.length - windows.length);
   const shape = [...outer];
-  dims.forEach((d, i) => {
-    shape[d] = counts[i];
-  });
+  for (const w of windows) shape[w.dim] = Math.ceil(w.length / w.step);
   const covering = (phase: readonly number[]): Node => {
-    const places = dims.map((_, i) =>
-      Array.from({ length: sizes[i] }, (_, k) => k).filter((k) => (k * dilations[i]) % steps[i] === phase[i]),
+    const places = windows.map((w, i) =>
+      Array.from({ length: w.size }, (_, k) => k).filter((k) => (k * w.dilation) % w.step === phase[i]),
     );
     const shifted = combinations(places).map((place) => {
       const ones = x.shape.map(() => 1);
       const start = [...outer.map(() => 0), ...place];
       const part = reshape(slice(x, start, [...outer, ...place.map(() => 1)], ones), outer);
       const before = outer.map(() => 0);
-      dims.forEach((d, i) => {
-        before[d] = Math.floor((place[i] * dilations[i]) / steps[i]);
+      windows.forEach((w, i) => {
+        before[w.dim] = Math.floor((place[i] * w.dilation) / w.step);
       });
-      return pad(
-        part,
-        before,
-        shape.map((n, d) => n - before[d] - outer[d]),
-        0,
-      );
+      const after = shape.map((n, d) => n - before[d] - outer[d]);
+      return pad(part, before, after, 0);
     });
     if (shifted.length === 0) return fill(shape, constant(0, x.dtype));
     return shifted.reduce((a, b) => elementwise("add", a, b));
   };
-  // Innermost dimension first: remainders side by side behind their dimension.
+  // A dimension of size 1 behind each that has windows takes the remainders, innermost first.
+  const stepOf = new Map(windows.map((w) => [w.dim, w.step]));
   const interleave = (phase: readonly number[]): Node => {
     const i = phase.length;
-    if (i === dims.length) return reshape(covering(phase), spread(shape, dims));
-    const all = Array.from({ length: steps[i] }, (_, r) => interleave([...phase, r]));
-    return cat(all, dims[i] + i + 1);
+    if (i === windows.length)
+      return reshape(
+        covering(phase),
+        shape.flatMap((n, d) => (stepOf.has(d) ? [n, 1] : [n])),
+      );
+    const all = Array.from({ length: windows[i].step }, (_, r) => interleave([...phase, r]));
+    return cat(all, windows[i].dim + i + 1);
   };
   const whole = reshape(
     interleave([]),
-    shape.map((n, d) => (dims.includes(d) ? n * steps[dims.indexOf(d)] : n)),
+    shape.map((n, d) => n * (stepOf.get(d) ?? 1)),
   );
-  return dims.reduce((y, d, i) => sliceDim(y, d, 0, lengths[i], 1), whole);
+  return windows.reduce((y, w) => sliceDim(y, w.dim, 0, w.length, 1), whole);
 }
 
-/** A dimension of size 1 after each of `dims` (ascending). */
-const spread = (shape: readonly number[], dims: readonly number[]): number[] =>
-  shape.flatMap((n, d) => (dims.includes(d) ? [n, 1] : [n]));
+/** For each row and each place in a window: which of `count` windows it is, (row − dilation·place) / step, and whether
+ *  there is one. */
+function windowOf({ length, size, step, dilation }: Sized, count: number): { index: Node; valid: Node } {
+  const grid = [along([length, size], 0), along([length, size], 1)];
+  const offset = S.sub(S.arg(0, "i32"), S.mul(S.arg(1, "i32"), S.c(dilation, "i32")));
+  const window = step === 1 ? offset : S.idiv(offset, S.c(step, "i32"));
+  const forward = S.ge(offset, S.c(0, "i32"));
+  const whole = step === 1 ? forward : S.and(forward, S.eq(S.mul(window, S.c(step, "i32")), offset));
+  const hit = S.and(whole, S.lt(window, S.c(count, "i32")));
+  return { index: map("window", window, grid, "int32"), valid: map("window", hit, grid, "bool") };
+}
 
 /** Looks up, for each place, which windows cover it. */
-function byGather(
-  x: Node,
-  dims: readonly number[],
-  sizes: readonly number[],
-  lengths: readonly number[],
-  steps: readonly number[],
-  dilations: readonly number[],
-): Node {
-  const rank = x.shape.length - dims.length;
+function byGather(x: Node, windows: readonly Sized[]): Node {
+  const rank = x.shape.length - windows.length;
   const shape = [...x.shape];
   let y = x;
   const valid: Node[] = [];
-  dims.forEach((d, i) => {
-    const k = rank + i;
-    const w = windowOf(lengths[i], x.shape[d], sizes[i], steps[i], dilations[i]);
-    shape[d] = lengths[i];
-    const at = shape.map((n, j) => (j === d || j === k ? n : 1));
-    y = gather(y, d, expand(reshape(w.index, at), shape));
-    valid.push(reshape(w.valid, at));
+  windows.forEach((w, i) => {
+    const found = windowOf(w, x.shape[w.dim]);
+    shape[w.dim] = w.length;
+    const at = shape.map((n, d) => (d === w.dim || d === rank + i ? n : 1));
+    y = gather(y, w.dim, expand(reshape(found.index, at), shape));
+    valid.push(reshape(found.valid, at));
   });
-  const mask = expand(
-    valid.reduce((a, b) => elementwise("logicalAnd", a, b)),
-    shape,
-  );
-  const kept = map("overlapAdd", S.where(S.arg(0, "bool"), S.arg(1, "f32"), S.c(0)), [mask, y], x.computeDType);
+  const all = valid.reduce((a, b) => elementwise("logicalAnd", a, b));
+  const kept = S.where(S.arg(0, "bool"), S.arg(1, "f32"), S.c(0));
+  const covered = map("overlapAdd", kept, [expand(all, shape), y], x.computeDType);
   return reduce(
-    kept,
+    covered,
     "sum",
-    dims.map((_, i) => rank + i),
+    windows.map((_, i) => rank + i),
   );
 }
-
-/** `unfold` of several dimensions, window dimensions last in their order. */
-export const unfoldAll = (
-  x: Node,
-  dims: readonly number[],
-  sizes: readonly number[],
-  steps: readonly number[],
-  dilations: readonly number[],
-): Node => dims.reduce((u, d, i) => unfold(u, d, sizes[i], steps[i], dilations[i]), x);

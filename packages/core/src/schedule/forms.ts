@@ -26,6 +26,10 @@ export const variableForm = (index: number): Form => {
   return { offset: 0, terms };
 };
 
+/** Positions of a tensor whose dimensions are the loops themselves, one each. */
+export const ownForms = (shape: readonly number[]): Form[] =>
+  shape.map((d, i) => (d === 1 ? constantForm(0) : variableForm(i)));
+
 export function addForms(a: Form, b: Form, scale = 1): Form {
   const n = Math.max(a.terms.length, b.terms.length);
   const terms = new Array<number>(n);

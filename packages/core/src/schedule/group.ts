@@ -4,6 +4,7 @@
  */
 
 import { type Expr, expr, scalarOf } from "../expr.js";
+import { numelOf, sameShape } from "../node.js";
 import * as S from "../ops/scalar.js";
 import { type Form, SplitLoop as Split, type SplitLoop, sameForm } from "./forms.js";
 import { Incompatible, KernelBuilder, type Met } from "./kernel-builder.js";
@@ -43,10 +44,6 @@ export interface Surroundings {
   buffer(v: Vertex): string;
 }
 
-const equal = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
-const product = (a: readonly number[]): number => a.reduce((n, d) => n * d, 1);
-
 /** Axes of a reduction, counted among the sizes other than 1. */
 function squeezedAxes(shape: readonly number[], axes: readonly number[]): Set<number> {
   const result = new Set<number>();
@@ -78,19 +75,19 @@ export class Group {
     let loops = mine;
     let kind: MemberKind;
     if (vertex.op.kind === "reduce") {
-      if (!equal(domain, mine.domain)) return null;
+      if (!sameShape(domain, mine.domain)) return null;
       kind = "reduce";
       if (mine.axes.size === 0 && axes.size > 0) loops = new Loops(domain, axes);
       else if (axes.size !== mine.axes.size || [...axes].some((a) => !mine.axes.has(a))) return null;
-    } else if (equal(domain, mine.domain)) kind = "point";
-    else if (mine.axes.size > 0 && equal(domain, mine.rowDomain)) kind = "row";
+    } else if (sameShape(domain, mine.domain)) kind = "point";
+    else if (mine.axes.size > 0 && sameShape(domain, mine.rowDomain)) kind = "row";
     else return null;
     const members = [...this.members, { vertex, kind }];
     if (
       loops.axes.size > 0 &&
       members.some((m) => m.kind === "point") &&
-      product(loops.rowDomain) < ENOUGH_ROWS &&
-      product(loops.domain) > SMALL
+      numelOf(loops.rowDomain) < ENOUGH_ROWS &&
+      numelOf(loops.domain) > SMALL
     )
       return null;
     try {

@@ -5,7 +5,7 @@
  */
 
 import { contiguousStrides } from "../node.js";
-import { addForms, affine, constantForm, type Form, sameForm, variableForm } from "./forms.js";
+import { addForms, affine, constantForm, type Form, ownForms, sameForm } from "./forms.js";
 import { copyOf, Group } from "./group.js";
 import type { KernelBuilder } from "./kernel-builder.js";
 import type { LoopUnit, Scheduler, TemplateUnit, Unit } from "./schedule.js";
@@ -25,7 +25,7 @@ export interface Place {
   readonly dense: boolean;
 }
 
-export const externalKey = (n: number): BufferKey => `x${n}`;
+const externalKey = (n: number): BufferKey => `x${n}`;
 
 export class Placement {
   readonly places = new Map<Vertex, Place>();
@@ -255,9 +255,7 @@ export class Placement {
   private inPlace(unit: Work, v: Vertex, place: Place): boolean {
     const end = unit.kind === "template" ? unit.epilogue.builder : unit.group.built.builder;
     const forms =
-      unit.kind === "template"
-        ? v.shape.map((d, i) => (d === 1 ? constantForm(0) : variableForm(i)))
-        : unit.group.built.members.find((m) => m.vertex === v)!.forms;
+      unit.kind === "template" ? ownForms(v.shape) : unit.group.built.members.find((m) => m.vertex === v)!.forms;
     const address = storeAddress(place, forms);
     return builders(unit).every((builder) =>
       builder.sources.every(

@@ -3,8 +3,9 @@
 import type { Device } from "../device.js";
 import { type Expr, expr, mapLeaves, postorder } from "../expr.js";
 import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Slot, Stage } from "../kernel.js";
+import { numelOf } from "../node.js";
 import { coalesce } from "./coalesce.js";
-import type { Form } from "./forms.js";
+import { type Form, ownForms } from "./forms.js";
 import type { KernelBuilder } from "./kernel-builder.js";
 import { type BufferKey, loadAddress, Placement, storeAddress, type Work } from "./placement.js";
 import { type LoopUnit, Scheduler, type TemplateUnit } from "./schedule.js";
@@ -167,7 +168,7 @@ function finishTemplate(work: TemplateUnit, placement: Placement): Finished {
   const buffers = new Buffers();
   const operands = work.operands.map((b) => sourceAccesses(b, placement, buffers)[0]);
   const sources = sourceAccesses(epilogue.builder, placement, buffers);
-  const here = t.shape.map((d, i) => ({ offset: 0, terms: d === 1 ? [] : unit(i) }));
+  const here = ownForms(t.shape);
   const target = storeAccess(epilogue.builder, result, here, placement, buffers);
   const end = { sources, value: epilogue.value, target };
   const op = t.op;
@@ -231,14 +232,6 @@ function finishTemplate(work: TemplateUnit, placement: Placement): Finished {
   }
 }
 
-const unit = (i: number): number[] => {
-  const terms = new Array<number>(i + 1).fill(0);
-  terms[i] = 1;
-  return terms;
-};
-
-const product = (a: readonly number[]): number => a.reduce((n, d) => n * d, 1);
-
 /** FLOPs of contractions, and the bytes that a kernel touches, each element counted once an access. */
 function cost(kernel: Kernel, device: Pick<Device, "elementBytes">): { flops: number; bytes: number } {
   const touched = (a: Access, sizes: readonly number[]): number =>
@@ -257,7 +250,7 @@ function cost(kernel: Kernel, device: Pick<Device, "elementBytes">): { flops: nu
         touched(a, [...batch, m, k]) +
         touched(b, [...batch, k, n]) +
         [...epilogue.sources, epilogue.target].reduce((s, x) => s + touched(x, out), 0);
-      return { flops: 2 * product(out) * k, bytes };
+      return { flops: 2 * numelOf(out) * k, bytes };
     }
     case "scan":
     case "sort": {
@@ -278,7 +271,7 @@ function cost(kernel: Kernel, device: Pick<Device, "elementBytes">): { flops: nu
         touched(kernel.a, a) +
         touched(kernel.b, b) +
         [...kernel.epilogue.sources, kernel.epilogue.target].reduce((s, e) => s + touched(e, out), 0);
-      return { flops: 2 * product(y) * ic * kh * kw, bytes };
+      return { flops: 2 * numelOf(y) * ic * kh * kw, bytes };
     }
   }
 }

@@ -4,7 +4,8 @@
  */
 
 import { type Expr, expr, postorder } from "../expr.js";
-import { type Form, SplitLoop, variableForm } from "./forms.js";
+import { sameShape } from "../node.js";
+import { ownForms, SplitLoop, variableForm } from "./forms.js";
 import { copyOf, Group, MAX_BUFFERS, type Surroundings } from "./group.js";
 import { Incompatible, KernelBuilder, Materialize, type Met } from "./kernel-builder.js";
 import type { Trace, Vertex } from "./trace.js";
@@ -41,7 +42,7 @@ const VECTOR = 4096;
 const MAX_DEPTH = 100;
 const COSTLY = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "pow", "mulhi"]);
 
-export const isTemplate = (v: Vertex): boolean => TEMPLATES.has(v.op.kind);
+const isTemplate = (v: Vertex): boolean => TEMPLATES.has(v.op.kind);
 
 export class Scheduler {
   /** Vertices that are in memory once their unit has run. */
@@ -159,13 +160,7 @@ export class Scheduler {
       const users = this.users.get(v) ?? [];
       if (users.length !== 1 || (v !== t && this.roots.has(v))) break;
       const [u] = users;
-      if (
-        u.op.kind !== "map" ||
-        this.claimed.has(u) ||
-        u.shape.length !== t.shape.length ||
-        u.shape.some((d, i) => d !== t.shape[i])
-      )
-        break;
+      if (u.op.kind !== "map" || this.claimed.has(u) || !sameShape(u.shape, t.shape)) break;
       chain.push(u);
       v = u;
       if (this.materialized.has(u)) break;
@@ -304,7 +299,7 @@ export class Scheduler {
   private templateUnit(t: Vertex, result: Vertex): TemplateUnit | null {
     const operands = t.inputs.map((x) => this.operand(x));
     const loops = t.shape;
-    const here = loops.map((d, i): Form => (d === 1 ? { offset: 0, terms: [] } : variableForm(i)));
+    const here = ownForms(loops);
     const accumulated: Met = {
       kind: "member",
       read: (forms) => {

@@ -5,7 +5,7 @@
 
 import type { ComputeDType } from "../dtype.js";
 import { DeviceError } from "../errors.js";
-import { type Node, numelOf, type Op } from "../node.js";
+import { type Node, numelOf, type Op, sameShape } from "../node.js";
 import type { Storage } from "../storage.js";
 
 /** A vertex of the canonical graph. */
@@ -137,9 +137,6 @@ export function trace(requests: readonly Request[]): Trace {
 }
 
 const LEAF: Op = { kind: "leaf" };
-
-const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((d, i) => d === b[i]);
 
 function lost(node: Node): DeviceError {
   const what = node.label ? `"${node.label}"` : `a tensor of shape [${node.shape}]`;

@@ -3,7 +3,7 @@
 import { type DType, dtypeInfo, isComputeDType, isFloat, type TypedArray } from "../dtype.js";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { convertHost } from "../host.js";
-import type { Node } from "../node.js";
+import { type Node, sameShape } from "../node.js";
 import { constant, fill, hostLeaf, scalar, uniform } from "../ops/create.js";
 import type { ElementwiseName } from "../ops/elementwise.js";
 import { convert, elementwise } from "../ops/map.js";
@@ -328,7 +328,7 @@ export abstract class Arithmetic extends Handle {
 
   protected update(name: ElementwiseName, other: Node): this {
     const result = elementwise(name, this.node, other);
-    if (result.shape.length !== this.ndim || result.shape.some((d, i) => d !== this.shape[i]))
+    if (!sameShape(result.shape, this.shape))
       throw new ShapeError(`${name}_: shape [${other.shape}] does not broadcast into [${this.shape}] in place`);
     const kind = (dtype: DType): string => dtypeInfo(dtype).kind;
     if (kind(result.dtype) !== kind(this.dtype) && kind(this.dtype) !== "float")

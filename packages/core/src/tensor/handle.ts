@@ -5,15 +5,7 @@
 
 import { type BackwardOptions, runBackward } from "../autograd/run.js";
 import { context, withGrad } from "../context.js";
-import {
-  type ComputeDType,
-  type DType,
-  dtypeInfo,
-  isComputeDType,
-  isFloat,
-  isInteger,
-  type TypedArray,
-} from "../dtype.js";
+import { type ComputeDType, type DType, dtypeInfo, isComputeDType, isFloat, type TypedArray } from "../dtype.js";
 import { Cell, engine } from "../engine.js";
 import { ArgumentError, AutogradError, DTypeError, ShapeError } from "../errors.js";
 import { convertHost, type NestedArray, nest } from "../host.js";
@@ -105,11 +97,6 @@ export abstract class Handle implements GradSink {
   requiresGrad_(on = true): this {
     this.requiresGrad = on;
     return this;
-  }
-
-  /** Whether the dtype is one of integers. */
-  get isInteger(): boolean {
-    return isInteger(this.dtype);
   }
 
   // Nodes behind the handle.
