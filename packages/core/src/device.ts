@@ -3,7 +3,7 @@
  * Everything that it does is asynchronous to the caller except bookkeeping: `run` enqueues and returns.
  */
 
-import type { ComputeDType } from "./dtype.js";
+import type { ComputeDType, TypedArray } from "./dtype.js";
 import type { Plan } from "./kernel.js";
 
 /** A piece of device memory. */
@@ -16,6 +16,8 @@ export interface CompiledPlan {
   readonly plan: Plan;
   /** Kernels that had to be compiled for it; 0 when all were known. */
   readonly compiled: number;
+  /** Launches that one run makes, by kind of kernel. */
+  readonly launches: Readonly<Record<string, number>>;
 }
 
 export interface DeviceMemory {
@@ -32,16 +34,18 @@ export interface Device {
   readonly name: string;
   /** Bytes that an element takes in this device's memory. */
   elementBytes(dtype: ComputeDType): number;
-  /** The largest buffer that can be bound to a kernel, in bytes. */
+  /** The largest buffer that kernels take in one piece, in bytes. A device may have to cut a kernel over a larger one. */
   readonly maxBufferBytes: number;
-  /** Contents are undefined. Throws a `DeviceError` when memory or `memoryLimit` is exhausted. */
-  allocate(bytes: number): DeviceBuffer;
+  /** Contents are undefined. Throws a `DeviceError` when memory or `memoryLimit` is exhausted; it says what was asked for,
+   *  in the words of `purpose`. */
+  allocate(bytes: number, purpose?: string): DeviceBuffer;
   /** Gives the memory back once all runs enqueued so far have finished with it. Freeing twice is an error. */
   free(buffer: DeviceBuffer): void;
-  /** Fills a buffer that no enqueued run uses yet. The data is copied before the call returns. */
-  upload(buffer: DeviceBuffer, data: ArrayBufferView): void;
-  /** Bytes of a buffer after all runs enqueued so far. */
-  read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer>;
+  /** Fills a buffer that no enqueued run uses yet. The data, in the host's layout of `dtype`, is copied before the call
+   *  returns. */
+  upload(buffer: DeviceBuffer, data: TypedArray, dtype: ComputeDType): void;
+  /** `count` elements from element `first` on, after all runs enqueued so far, in the host's layout of `dtype`. */
+  read(buffer: DeviceBuffer, dtype: ComputeDType, first: number, count: number): Promise<ArrayBuffer>;
   compile(plan: Plan): CompiledPlan;
   /** Enqueues a run. `externals` are the plan's external buffers, `uniforms` the bits of its scalars. */
   run(compiled: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void;

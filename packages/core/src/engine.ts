@@ -7,7 +7,7 @@ import { inputGradientBoundary } from "./autograd/boundary.js";
 import { context } from "./context.js";
 import { createCpuDevice } from "./cpu/index.js";
 import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
-import { isComputeDType } from "./dtype.js";
+import { type ComputeDType, isComputeDType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { Node } from "./node.js";
 import { DEFAULT_SCHEDULE, makePlan, type ScheduleOptions } from "./schedule/plan.js";
@@ -248,7 +248,7 @@ export class Engine {
     // The plan used least recently comes first and goes first.
     this.plans.set(key, compiled);
     if (this.plans.size > PLAN_LIMIT) this.plans.delete(this.plans.keys().next().value!);
-    const made = graph.fresh.map((r) => Storage.onDevice(device, r.node.computeDType, r.node.numel));
+    const made = graph.fresh.map((r) => Storage.onDevice(device, r.node.computeDType, r.node.numel, describe(r.node)));
     const buffers = [...graph.externals.map((s) => this.onDevice(device, s)), ...made.map((s) => s.buffer!)];
     device.run(compiled, buffers, graph.uniforms);
     this.count(compiled);
@@ -273,23 +273,24 @@ export class Engine {
     }
   }
 
-  private count({ plan }: CompiledPlan): void {
+  private count({ plan, launches }: CompiledPlan): void {
     const s = this.counted;
     s.submits++;
-    s.dispatches += plan.kernels.length;
-    for (const { kernel, bytes } of plan.kernels) {
-      s.byOp[kernel.kind] = (s.byOp[kernel.kind] ?? 0) + 1;
-      s.bytesMoved += bytes;
+    for (const [kind, count] of Object.entries(launches)) {
+      s.dispatches += count;
+      s.byOp[kind] = (s.byOp[kind] ?? 0) + count;
     }
+    for (const { bytes } of plan.kernels) s.bytesMoved += bytes;
   }
 
   /** The buffer of a storage, filled from the host if it is not there yet. */
   private onDevice(device: Device, storage: Storage): DeviceBuffer {
     storage.lastUse = this.flushes;
     if (!storage.buffer) {
-      const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(storage.dtype as "float32")));
+      const dtype = storage.dtype as ComputeDType;
+      const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(dtype)), "a tensor from the host");
       storage.attach(device, buffer);
-      device.upload(buffer, storage.host!);
+      device.upload(buffer, storage.host!, dtype);
       this.hostCopies.add(storage);
     }
     return storage.buffer!;
@@ -332,12 +333,11 @@ export class Engine {
     if (!unreshaped(node).realized) this.flush([node]);
     const { storage } = unreshaped(node);
     if (!storage) throw new DeviceError(`a tensor of shape [${node.shape}] has no value`);
-    const bytes = node.numel * device.elementBytes(node.computeDType);
     if (!storage.buffer) {
       const host = storage.host!;
       return host.buffer.slice(host.byteOffset, host.byteOffset + host.byteLength) as ArrayBuffer;
     }
-    return device.read(storage.buffer, 0, bytes);
+    return device.read(storage.buffer, node.computeDType, 0, node.numel);
   }
 
   stats(): Stats {
@@ -364,6 +364,10 @@ function letGo(node: Node): void {
   if (wanting.length > 0 && wanting.every((i) => i.tapeConsumed)) node.tapeConsumed = true;
   if (!node.requiresGrad || node.tapeConsumed) node.inputs = [];
 }
+
+/** A result in words, for an error. */
+const describe = ({ label, op, shape, dtype }: Node): string =>
+  `${label ? `${label}, ` : ""}the result of ${op.kind === "map" ? op.name : op.kind}, [${shape}] ${dtype}`;
 
 function settleEmpty(node: Node): void {
   node.storage = Storage.fromHost(new Float32Array(0), node.dtype, 0);

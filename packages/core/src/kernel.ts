@@ -167,7 +167,15 @@ export interface Plan {
   readonly key: string;
   readonly kernels: readonly PlannedKernel[];
   readonly slots: readonly Slot[];
-  /** Number of external buffers, and of 32-bit uniforms. */
-  readonly externals: number;
+  /** Bytes of each external buffer. */
+  readonly externals: readonly number[];
+  /** Number of 32-bit uniforms. */
   readonly uniforms: number;
+}
+
+/** How many kernels of each kind a plan has. */
+export function kernelsByKind({ kernels }: Plan): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kernel } of kernels) counts[kernel.kind] = (counts[kernel.kind] ?? 0) + 1;
+  return counts;
 }

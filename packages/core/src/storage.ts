@@ -41,9 +41,9 @@ export class Storage {
     return s;
   }
 
-  static onDevice(device: Device, dtype: ComputeDType, numel: number): Storage {
+  static onDevice(device: Device, dtype: ComputeDType, numel: number, purpose?: string): Storage {
     const s = new Storage(dtype, numel);
-    s.attach(device, device.allocate(Math.max(1, numel) * device.elementBytes(dtype)));
+    s.attach(device, device.allocate(Math.max(1, numel) * device.elementBytes(dtype), purpose));
     return s;
   }
 
@@ -75,7 +75,7 @@ export class Storage {
       const dtype = storage.dtype as ComputeDType;
       const { array } = dtypeInfo(dtype);
       try {
-        storage.host ??= new array(await device.read(holding.buffer, 0, storage.numel * device.elementBytes(dtype)));
+        storage.host ??= new array(await device.read(holding.buffer, dtype, 0, storage.numel));
       } catch {
         storage.version++;
       }

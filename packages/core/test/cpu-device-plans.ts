@@ -108,7 +108,7 @@ export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]
     key: "test",
     kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
     slots: [],
-    externals: 0,
+    externals: [],
     uniforms: 0,
     ...rest,
   };
@@ -125,7 +125,7 @@ export function chain(n: number, shifts: readonly number[], grain: number): Plan
       kernelOf(`shift ${shift}`, shiftKernel({ n, shift, grain })),
       [i === 0 ? external(0) : slot((i + 1) % 2), i === last ? external(1) : slot(i % 2)],
     ]),
-    { slots: [0, 1].map(() => ({ bytes: 4 * n, first: 0, last })), externals: 2, uniforms: 1 },
+    { slots: [0, 1].map(() => ({ bytes: 4 * n, first: 0, last })), externals: [4 * n, 4 * n], uniforms: 1 },
   );
 }
 

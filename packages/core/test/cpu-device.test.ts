@@ -45,11 +45,11 @@ const label = (o: CpuDeviceOptions): string => (o.inline ? "inline" : `${o.threa
 const ramp = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i));
 function filled(device: CpuDevice, data: Float32Array): DeviceBuffer {
   const buffer = device.allocate(data.byteLength);
-  device.upload(buffer, data);
+  device.upload(buffer, data, "float32");
   return buffer;
 }
 const floats = async (device: CpuDevice, buffer: DeviceBuffer): Promise<Float32Array> =>
-  new Float32Array(await device.read(buffer, 0, buffer.bytes));
+  new Float32Array(await device.read(buffer, "float32", 0, buffer.bytes / 4));
 
 describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s", (_, mode) => {
   it("runs kernels in order, each after all tasks of the one before", async () => {
@@ -145,7 +145,7 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
     const x = filled(device, ramp(n));
     const y = device.allocate(4 * n);
     device.run(there, [x, y], uniform(2));
-    const before = device.read(y, 400, 4 * 1000);
+    const before = device.read(y, "float32", 100, 1000);
     device.run(there, [y, x], uniform(2));
     device.run(there, [x, y], uniform(2));
     device.free(y);
@@ -169,7 +169,7 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
       expect(error).toBeInstanceOf(DeviceError);
       expect(String(error)).toContain(name);
       expect(String(error)).toMatch(why);
-      await expect(device.read(y, 0, 16)).rejects.toThrow(name);
+      await expect(device.read(y, "float32", 0, 4)).rejects.toThrow(name);
       device.run(plan, [x, y], uniform(1));
       await expect(device.settle(0)).rejects.toThrow(name);
       expect(device.pending()).toBe(0);
@@ -263,7 +263,7 @@ describe("cpu device", () => {
           [wide, [external(1), external(0)]],
           [wide, [external(0), external(1)]],
         ],
-        { externals: 2, uniforms: 1 },
+        { externals: [64, 64], uniforms: 1 },
       ),
     );
     const x = filled(device, ramp(16));
@@ -272,7 +272,7 @@ describe("cpu device", () => {
     let value = ramp(16);
     for (let i = 0; i < 10; i++) value = shiftOnHost(value, 1, -1);
     expect(await floats(device, x)).toEqual(value);
-    const nothing = device.compile(planOf([[empty, [external(0), external(1)]]], { externals: 2, uniforms: 1 }));
+    const nothing = device.compile(planOf([[empty, [external(0), external(1)]]], { externals: [64, 64], uniforms: 1 }));
     device.run(nothing, [x, y], uniform(1));
     expect(device.pending()).toBe(0);
   });
@@ -295,9 +295,9 @@ describe("cpu device", () => {
     const x = device.allocate(16);
     expect(() => device.run(other.compile(plan), [x, x], uniform(1))).toThrow(/another device/);
     expect(() => device.run(device.compile(plan), [x], uniform(1))).toThrow(/1 buffers .* takes 2 and 1/);
-    expect(() => other.upload(x, new Uint8Array(1))).toThrow(/another device/);
-    expect(() => device.upload(x, new Uint8Array(17))).toThrow(/17 bytes into a buffer of 16 bytes/);
-    await expect(device.read(x, 8, 9)).rejects.toThrow(/read of 9 bytes at 8/);
+    expect(() => other.upload(x, new Uint8Array(1), "uint8")).toThrow(/another device/);
+    expect(() => device.upload(x, new Uint8Array(17), "uint8")).toThrow(/17 bytes into a buffer of 16 bytes/);
+    await expect(device.read(x, "uint8", 8, 9)).rejects.toThrow(/read of 9 bytes at 8/);
     device.free(x);
     expect(() => device.free(x)).toThrow(/was freed/);
     await expect(start({ threads: 0 })).rejects.toThrow(ArgumentError);
@@ -339,16 +339,16 @@ describe("the process", () => {
     const device = await CpuDevice.start({ threads: 2 }, () => copyKernel(0, bytes));
     const buffers = [{ kind: "external", index: 0 }, { kind: "external", index: 1 }];
     const kernels = new Array(200).fill({ kernel: { name: "copy" }, buffers });
-    const plan = device.compile({ kernels, slots: [], externals: 2, uniforms: 0 });
+    const plan = device.compile({ kernels, slots: [], externals: [64, 64], uniforms: 0 });
     const [x, y] = [device.allocate(bytes), device.allocate(bytes)];
-    device.upload(x, new Uint8Array(bytes).fill(42));
+    device.upload(x, new Uint8Array(bytes).fill(42), "uint8");
     const run = () => device.run(plan, [x, y], new Uint32Array(0));
     ${rest}`;
   const execute = (rest: string, ...flags: string[]) =>
     exec(process.execPath, [...flags, "--input-type=module", "-e", program(rest)], { timeout: 20_000 });
 
   it("stays as long as something is awaited, and then exits by itself", async () => {
-    const { stdout } = await execute(`run(); console.log(new Uint8Array(await device.read(y, 0, 1))[0]);`);
+    const { stdout } = await execute(`run(); console.log(new Uint8Array(await device.read(y, "uint8", 0, 1))[0]);`);
     expect(stdout.trim()).toBe("42");
   });
 

@@ -5,9 +5,9 @@
 
 import { platform } from "#platform";
 import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
-import type { ComputeDType } from "../dtype.js";
+import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
-import type { Kernel, Plan, PlannedKernel } from "../kernel.js";
+import { type Kernel, kernelsByKind, type Plan, type PlannedKernel } from "../kernel.js";
 import { copyKernel } from "./copy.js";
 import { CPU_BYTES, type CpuKernel } from "./kernel.js";
 import { LAYOUT, MAX_THREADS } from "./layout.js";
@@ -50,12 +50,16 @@ class CpuBuffer implements DeviceBuffer {
 }
 
 class CpuPlan implements CompiledPlan {
+  readonly launches: Readonly<Record<string, number>>;
+
   constructor(
     readonly owner: CpuDevice,
     readonly plan: Plan,
     readonly compiled: number,
     readonly program: Program,
-  ) {}
+  ) {
+    this.launches = kernelsByKind(plan);
+  }
 }
 
 /** A kernel's place in a plan. */
@@ -133,9 +137,9 @@ export class CpuDevice implements Device {
     return CPU_BYTES[dtype];
   }
 
-  allocate(bytes: number): DeviceBuffer {
+  allocate(bytes: number, purpose = "a buffer"): DeviceBuffer {
     const open = this.#open();
-    const block = this.#allocateBlock(open, bytes, "a buffer");
+    const block = this.#allocateBlock(open, bytes, purpose);
     this.#bytes += bytes;
     this.#buffers++;
     this.#peak = Math.max(this.#peak, this.#bytes);
@@ -151,7 +155,7 @@ export class CpuDevice implements Device {
     this.#resources.heap.release(b.block, b.lastUse);
   }
 
-  upload(buffer: DeviceBuffer, data: ArrayBufferView): void {
+  upload(buffer: DeviceBuffer, data: TypedArray, _dtype: ComputeDType): void {
     const { memory, heap, queue } = this.#open();
     const b = this.#own(buffer);
     if (data.byteLength > b.bytes)
@@ -169,9 +173,10 @@ export class CpuDevice implements Device {
     new Uint8Array(memory.buffer, b.block.address, data.byteLength).set(source);
   }
 
-  async read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer> {
+  async read(buffer: DeviceBuffer, dtype: ComputeDType, first: number, count: number): Promise<ArrayBuffer> {
     const open = this.#open();
     const b = this.#own(buffer);
+    const [byteOffset, byteLength] = [first * CPU_BYTES[dtype], count * CPU_BYTES[dtype]];
     if (!(byteOffset >= 0 && byteLength >= 0 && byteOffset + byteLength <= b.bytes))
       throw new DeviceError(`read of ${byteLength} bytes at ${byteOffset} from a buffer of ${b.bytes} bytes`);
     const { memory, queue } = open;
@@ -220,10 +225,10 @@ export class CpuDevice implements Device {
     if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
     const { plan, program } = compiled;
-    if (externals.length !== plan.externals || uniforms.length !== plan.uniforms)
+    if (externals.length !== plan.externals.length || uniforms.length !== plan.uniforms)
       throw new DeviceError(
         `run with ${externals.length} buffers and ${uniforms.length} uniforms ` +
-          `of a plan that takes ${plan.externals} and ${plan.uniforms}`,
+          `of a plan that takes ${plan.externals.length} and ${plan.uniforms}`,
       );
     this.#enqueue(
       open,

@@ -1,6 +1,7 @@
 /** From units to a plan: finished kernels in order, with buffers, and scratch shared by lifetime. */
 
 import type { Device } from "../device.js";
+import type { ComputeDType } from "../dtype.js";
 import { type Expr, expr, mapLeaves, postorder } from "../expr.js";
 import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Slot, Stage } from "../kernel.js";
 import { numelOf } from "../node.js";
@@ -69,7 +70,10 @@ export function makePlan(
       ({ kernel, keys }): PlannedKernel => ({ kernel, buffers: keys.map(ref), ...cost(kernel, device) }),
     ),
     slots: [...lives.values()],
-    externals: graph.externals.length + graph.fresh.length,
+    externals: [
+      ...graph.externals.map((s) => s.numel * device.elementBytes(s.dtype as ComputeDType)),
+      ...graph.fresh.map(({ node }) => node.numel * device.elementBytes(node.computeDType)),
+    ],
     uniforms: graph.uniforms.length,
   };
 }

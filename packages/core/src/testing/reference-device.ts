@@ -3,7 +3,7 @@
 
 import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
 import { type ComputeDType, dtypeInfo, type TypedArray } from "../dtype.js";
-import type { Access, Kernel, Plan } from "../kernel.js";
+import { type Access, type Kernel, kernelsByKind, type Plan } from "../kernel.js";
 import { interpretKernel } from "./interpret-kernel.js";
 
 class HostBuffer implements DeviceBuffer {
@@ -46,16 +46,17 @@ export class ReferenceDevice implements Device {
     this.buffers--;
   }
 
-  upload(buffer: DeviceBuffer, data: ArrayBufferView): void {
+  upload(buffer: DeviceBuffer, data: TypedArray): void {
     new Uint8Array((buffer as HostBuffer).memory).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
 
-  async read(buffer: DeviceBuffer, byteOffset: number, byteLength: number): Promise<ArrayBuffer> {
-    return (buffer as HostBuffer).memory.slice(byteOffset, byteOffset + byteLength);
+  async read(buffer: DeviceBuffer, dtype: ComputeDType, first: number, count: number): Promise<ArrayBuffer> {
+    const { bytes } = dtypeInfo(dtype);
+    return (buffer as HostBuffer).memory.slice(first * bytes, (first + count) * bytes);
   }
 
   compile(plan: Plan): CompiledPlan {
-    return { plan, compiled: plan.kernels.length };
+    return { plan, compiled: plan.kernels.length, launches: kernelsByKind(plan) };
   }
 
   run({ plan }: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
