@@ -1,0 +1,210 @@
+/** Prints scalar expressions as WGSL: what is used once stands where it is used, what is used more often gets a name. */
+
+import type { Expr, ExprOp, Scalar } from "../../expr.js";
+import type { Access, Bound } from "../../kernel.js";
+import type { MathName } from "./math.js";
+import type { Shader } from "./shader.js";
+
+/** What the leaves of an expression mean where it is printed. */
+export interface Scope {
+  /** What `load`, `loadAt` and `inside` number. */
+  readonly sources: readonly Access[];
+  /** The position along a dimension of the kernel: text of an i32. */
+  position(dimension: number): string;
+  /** The result of a reduce stage, or of the template. */
+  acc(stage: number): string;
+}
+
+/** The text of offset + Σ strides·positions, an i32. */
+export function affine(offset: number, strides: readonly number[], position: (d: number) => string): string {
+  const terms = strides.flatMap((stride, d) => {
+    const at = stride === 0 ? "0" : position(d);
+    return at === "0" ? [] : [stride === 1 ? at : `${at} * ${stride}`];
+  });
+  if (offset !== 0 || terms.length === 0) terms.push(`${offset}`);
+  return terms.join(" + ").replace(/\+ -/g, "- ");
+}
+
+/** A constant as a literal. */
+export function literal(shader: Shader, value: number, type: Scalar): string {
+  if (type === "bool") return value ? "true" : "false";
+  if (type === "u32") return `${value >>> 0}u`;
+  if (type === "i32") return value < 0 ? `i32(${value | 0})` : `${value | 0}i`;
+  const x = Math.fround(value);
+  if (Number.isNaN(x)) return shader.call("k_nan");
+  if (!Number.isFinite(x)) return x > 0 ? shader.call("k_inf") : `(-${shader.call("k_inf")})`;
+  if (Object.is(x, -0)) return "bitcast<f32>(0x80000000u)";
+  return x < 0 ? `(${x}f)` : `${x}f`;
+}
+
+const INFIX: Partial<Record<ExprOp, string>> = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+  and: "&",
+  or: "|",
+  lt: "<",
+  le: "<=",
+  eq: "==",
+  ne: "!=",
+};
+
+/** Functions that WGSL has, and those whose built-in namesakes are not exact enough for f32. */
+const BUILT_IN: Partial<Record<ExprOp, string>> = {
+  abs: "abs",
+  min: "min",
+  max: "max",
+  floor: "floor",
+  ceil: "ceil",
+  trunc: "trunc",
+};
+const OWN: Partial<Record<ExprOp, MathName>> = {
+  min: "k_min",
+  max: "k_max",
+  sqrt: "k_sqrt",
+  round: "k_round",
+  exp: "k_exp",
+  expm1: "k_expm1",
+  log: "k_log",
+  log1p: "k_log1p",
+  sin: "k_sin",
+  cos: "k_cos",
+  tanh: "k_tanh",
+  erf: "k_erf",
+  pow: "k_pow",
+};
+
+export class Values {
+  private readonly lines: string[] = [];
+  private readonly names = new Map<Expr, string>();
+  private readonly uses = new Map<Expr, number>();
+
+  /** `prefix` begins the names that this printer gives. */
+  constructor(
+    private readonly shader: Shader,
+    private readonly scope: Scope,
+    private readonly prefix = "v",
+  ) {}
+
+  /** Texts of the values, and the statements that must stand before them. */
+  print(roots: readonly Expr[]): { statements: string[]; texts: string[] } {
+    for (const root of roots) this.count(root);
+    const texts = roots.map((root) => this.text(root));
+    return { statements: this.lines, texts };
+  }
+
+  private count(e: Expr): void {
+    const uses = this.uses.get(e) ?? 0;
+    this.uses.set(e, uses + 1);
+    if (uses === 0) for (const a of e.args) this.count(a);
+  }
+
+  private text(e: Expr): string {
+    const known = this.names.get(e);
+    if (known !== undefined) return known;
+    const text = this.fresh(e);
+    if (e.args.length === 0 && e.op !== "load" && e.op !== "inside") return text;
+    return this.uses.get(e)! > 1 ? this.named(e, text) : text;
+  }
+
+  private named(e: Expr, text: string): string {
+    const name = `${this.prefix}${this.names.size}`;
+    this.names.set(e, name);
+    this.lines.push(`let ${name} = ${text};`);
+    return name;
+  }
+
+  /** Operands of an operator. WGSL evaluates what consists of constants when it compiles, and refuses what overflows. */
+  private operands(e: Expr): string[] {
+    const texts = e.args.map((a) => this.text(a));
+    const constant = e.args.every((a) => a.op === "const");
+    const [first, second] = e.args;
+    if (constant && first.type !== "bool" && !this.names.has(first)) texts[0] = this.named(first, texts[0]);
+    const unfit = e.op === "div" ? second?.value === 0 : e.op === "shl" || e.op === "shr";
+    if (unfit && second.op === "const" && !this.names.has(second)) texts[1] = this.named(second, texts[1]);
+    return texts;
+  }
+
+  private fresh(e: Expr): string {
+    const { shader, scope } = this;
+    switch (e.op) {
+      case "const":
+        return literal(shader, e.value, e.type);
+      case "uniform":
+        return shader.uniform(e.value, e.type);
+      case "index":
+        return scope.position(e.value);
+      case "acc":
+        return scope.acc(e.value);
+      case "inside":
+        return this.inside(scope.sources[e.value].bounds);
+      case "load":
+      case "loadAt":
+        return this.load(e);
+      default:
+        return this.operator(e, this.operands(e));
+    }
+  }
+
+  private load(e: Expr): string {
+    const { shader, scope } = this;
+    const source = scope.sources[e.value];
+    let address = affine(source.offset, source.strides, scope.position);
+    e.args.forEach((index, i) => {
+      const { stride, size } = source.indirect[i];
+      address += ` + clamp(${this.text(index)}, 0, ${size - 1}) * ${stride}`;
+    });
+    const value = shader.load(source, address);
+    if (source.bounds.length === 0) return value;
+    return `select(${literal(shader, 0, e.type)}, ${value}, ${this.inside(source.bounds)})`;
+  }
+
+  private inside(bounds: readonly Bound[]): string {
+    if (bounds.length === 0) return "true";
+    // As a u32, what is negative is large.
+    const one = (b: Bound): string => `(u32(${affine(b.offset, b.strides, this.scope.position)}) < ${b.size}u)`;
+    return bounds.length === 1 ? one(bounds[0]) : `(${bounds.map(one).join(" & ")})`;
+  }
+
+  private operator(e: Expr, args: readonly string[]): string {
+    const { shader } = this;
+    const [x, y, z] = args;
+    const from = e.args[0].type;
+    switch (e.op) {
+      case "neg":
+        return from === "u32" ? `(0u - ${x})` : `(-${x})`;
+      case "not":
+        return from === "bool" ? `(!${x})` : `(~${x})`;
+      case "xor":
+        return from === "bool" ? `(${x} != ${y})` : `(${x} ^ ${y})`;
+      case "shl":
+        return `(${x} << (${from === "u32" ? y : `u32(${y})`} & 31u))`;
+      case "shr":
+        return `(${x} >> (${from === "u32" ? y : `u32(${y})`} & 31u))`;
+      case "mulhi":
+        return shader.call("k_mulhi", x, y);
+      case "where":
+        return `select(${z}, ${y}, ${x})`;
+      case "cast":
+        return this.cast(from, e.type, x);
+      case "bitcast":
+        return from === e.type ? x : `bitcast<${e.type}>(${x})`;
+      default: {
+        const own = OWN[e.op];
+        if (own && from === "f32") return shader.call(own, ...args);
+        const builtIn = BUILT_IN[e.op];
+        if (builtIn) return `${builtIn}(${args.join(", ")})`;
+        const ordered = from === "bool" && (e.op === "lt" || e.op === "le");
+        return ordered ? `(u32(${x}) ${INFIX[e.op]} u32(${y}))` : `(${x} ${INFIX[e.op]} ${y})`;
+      }
+    }
+  }
+
+  private cast(from: Scalar, to: Scalar, x: string): string {
+    if (from === to) return x;
+    if (to === "bool") return `(${x} != ${from === "f32" ? "0f" : from === "i32" ? "0i" : "0u"})`;
+    if (from !== "f32") return `${to}(${x})`;
+    return this.shader.call(to === "i32" ? "k_f32_to_i32" : "k_f32_to_u32", x);
+  }
+}
