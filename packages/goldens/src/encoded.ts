@@ -15,7 +15,7 @@ export interface Encoded {
 
 /** Little-endian f32 values from base64. */
 export function decodeFloats(base64: string): Float32Array<ArrayBuffer> {
-  return new Float32Array(Uint8Array.from(Buffer.from(base64, "base64")).buffer);
+  return new Float32Array(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer);
 }
 
 /** Relative deviations measured by a check; the largest is printed beside a passed case. */

@@ -1,15 +1,14 @@
-/** Operators, forward and gradient: the cases of `ops/ops.json`. */
+/** Operators, forward and gradient: the cases of `ops/ops.json`. Runs in Node and in pages alike. */
 
-import { join } from "node:path";
 import { isFloat, type Tensor } from "@kindling/core";
 import { absmax, checkShape, checkValues, Worst } from "./encoded.js";
-import { hasFile, readJson, readSafetensors, type Stored, toTensor } from "./fixtures.js";
 import { given } from "./naming.js";
 import { elementwise } from "./ops/elementwise.js";
 import { layers } from "./ops/layers.js";
 import { movement } from "./ops/movement.js";
 import type { Args, Table } from "./ops/row.js";
 import { Mismatch, NotBuilt, type Tally } from "./report.js";
+import { type Stored, toTensor } from "./stored.js";
 import { OPERATOR } from "./tolerances.js";
 
 interface OpCase {
@@ -26,12 +25,13 @@ interface OpCase {
 /** Torch's names of operators, and ours. */
 export const OPERATORS: Table = { ...elementwise, ...movement, ...layers };
 
-/** Runs every case of `ops/ops.json`. */
-export async function runOps(directory: string, tally: Tally): Promise<void> {
-  const path = join(directory, "ops", "ops.json");
-  if (!hasFile(path)) return;
-  const { cases } = readJson<{ cases: OpCase[] }>(path);
-  const stored = readSafetensors(join(directory, "ops", "ops.safetensors"));
+/** `ops/ops.json`. */
+export interface OpsFixture {
+  cases: OpCase[];
+}
+
+/** Runs every case; `stored` has the tensors that the cases name. */
+export async function runOps({ cases }: OpsFixture, stored: Map<string, Stored>, tally: Tally): Promise<void> {
   for (const item of cases) await tally.run(`ops/${item.id}`, () => checkOperator(item, stored));
 }
 

@@ -1,15 +1,15 @@
 /** Optimizers: ten steps on two parameters, against the trajectories of `ops/optim.json`. */
 
-import { join } from "node:path";
 import type { Tensor } from "@kindling/core";
 import * as optim from "@kindling/optim";
 import { absmax, checkValues, Worst } from "./encoded.js";
-import { hasFile, readJson, readSafetensors, toTensor } from "./fixtures.js";
 import { camelCaseKeys } from "./naming.js";
 import { NotBuilt, type Tally } from "./report.js";
+import { type Stored, toTensor } from "./stored.js";
 import { OPTIMIZER } from "./tolerances.js";
 
-interface OptimFixture {
+/** `ops/optim.json`. */
+export interface OptimFixture {
   steps: number;
   cases: {
     id: string;
@@ -26,12 +26,12 @@ interface OptimFixture {
 
 type OptimizerClass = new (params: Tensor[], options: Record<string, unknown>) => optim.Optimizer;
 
-/** Runs every case of `ops/optim.json`. */
-export async function runOptim(directory: string, tally: Tally): Promise<void> {
-  const path = join(directory, "ops", "optim.json");
-  if (!hasFile(path)) return;
-  const { steps, cases } = readJson<OptimFixture>(path);
-  const stored = readSafetensors(join(directory, "ops", "optim.safetensors"));
+/** Runs every case; `stored` has the tensors that the cases name. */
+export async function runOptim(
+  { steps, cases }: OptimFixture,
+  stored: Map<string, Stored>,
+  tally: Tally,
+): Promise<void> {
   const load = (names: string[]): Tensor[] => names.map((name) => toTensor(stored.get(name)!));
 
   for (const { id, optimizer: name, args, p, a, c, trajectory, losses } of cases) {

@@ -1,7 +1,7 @@
 /** The parts of a fixture set by name. A part that a set lacks runs nothing. */
 
 import { join } from "node:path";
-import { hasFile } from "./fixtures.js";
+import { hasFile, readJson, readSafetensors } from "./fixtures.js";
 import { runGrads } from "./grads.js";
 import { runModels } from "./models.js";
 import { runOps } from "./ops.js";
@@ -16,9 +16,19 @@ import { runTransforms } from "./transforms.js";
 type Part = (directory: string, tally: Tally) => Promise<void>;
 
 export const PARTS: Readonly<Record<string, Part>> = {
-  ops: runOps,
-  optim: runOptim,
-  schedulers: runSchedulers,
+  ops: async (directory, tally) => {
+    const path = join(directory, "ops", "ops");
+    if (hasFile(`${path}.json`)) await runOps(readJson(`${path}.json`), readSafetensors(`${path}.safetensors`), tally);
+  },
+  optim: async (directory, tally) => {
+    const path = join(directory, "ops", "optim");
+    if (hasFile(`${path}.json`))
+      await runOptim(readJson(`${path}.json`), readSafetensors(`${path}.safetensors`), tally);
+  },
+  schedulers: async (directory, tally) => {
+    const path = join(directory, "ops", "schedulers.json");
+    if (hasFile(path)) await runSchedulers(readJson(path), tally);
+  },
   transforms: async (directory, tally) => {
     const present = hasFile(join(directory, "ops", "transforms.json"));
     if (present) await runTransforms(directory, tally.reporter("transforms"));

@@ -1,10 +1,8 @@
 /** Learning-rate schedules: the rates of 20 steps, against `ops/schedulers.json`. */
 
-import { join } from "node:path";
 import { zeros } from "@kindling/core";
 import { lrScheduler, SGD } from "@kindling/optim";
 import { Worst } from "./encoded.js";
-import { hasFile, readJson } from "./fixtures.js";
 import { camelCaseKeys } from "./naming.js";
 import { Mismatch, NotBuilt, type Tally } from "./report.js";
 import { SCHEDULER } from "./tolerances.js";
@@ -24,11 +22,13 @@ interface Scheduler {
 }
 type SchedulerClass = new (optimizer: SGD, options: Record<string, unknown>) => Scheduler;
 
-/** Runs every case of `ops/schedulers.json`. */
-export async function runSchedulers(directory: string, tally: Tally): Promise<void> {
-  const path = join(directory, "ops", "schedulers.json");
-  if (!hasFile(path)) return;
-  const { cases } = readJson<{ cases: SchedulerCase[] }>(path);
+/** `ops/schedulers.json`. */
+export interface SchedulersFixture {
+  cases: SchedulerCase[];
+}
+
+/** Runs every case. */
+export async function runSchedulers({ cases }: SchedulersFixture, tally: Tally): Promise<void> {
   for (const [i, item] of cases.entries()) {
     await tally.run(`schedulers/${item.scheduler}.${i}`, async () => checkSchedule(item));
   }

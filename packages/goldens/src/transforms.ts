@@ -6,8 +6,9 @@
 import { join } from "node:path";
 import type { Tensor } from "@kindling/core";
 import { io, transforms } from "@kindling/vision";
-import { readJson, readSafetensors, toTensor } from "./fixtures.js";
+import { readJson, readSafetensors } from "./fixtures.js";
 import { Mismatch, NotBuilt, type Report } from "./report.js";
+import { toTensor } from "./stored.js";
 
 const { functional: F } = transforms;
 
