@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { testEnvironment } from "./scripts/lib/adapter.mjs";
 
 export default defineConfig({
   test: {
@@ -9,6 +10,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Tests of memory collect garbage before they measure.
     execArgv: ["--expose-gc"],
+    // Where Dawn finds the adapter that tests take.
+    env: testEnvironment(),
     // The built packages are loaded by Node itself, as a user's program loads them.
     server: { deps: { external: [/\/(packages\/[^/]+|benchmarks)\/dist\//] } },
   },

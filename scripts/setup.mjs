@@ -1,5 +1,7 @@
 // Makes a fresh clone ready: checks Node, installs what the lockfile names, builds every package.
 //
+// With `--tests` it also provides what tests need: a Chromium, and a WebGPU adapter in software.
+//
 // Needs nothing but Node and npm. A second run only asks whether anything changed: the installation is stamped with the
 // lockfile and the manifests, and the compiler keeps its own record of the sources (`tsc -b`).
 
@@ -7,11 +9,14 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { findAdapter, findTestAdapter } from "./lib/adapter.mjs";
+import { findChromium } from "./lib/chromium.mjs";
+import { chromiumCommand, installChromium } from "./lib/install-chromium.mjs";
 import { manifest, pnpm } from "./lib/pnpm.mjs";
 import { root, runNode } from "./lib/process.mjs";
 
-/** Stops the program with a plain message where a step failed. */
-function fail(/** @type {string} */ message) {
+/** Stops the program with a plain message where a step failed. @type {(message: string) => never} */
+function fail(message) {
   console.error(`\nsetup: ${message}`);
   process.exit(1);
 }
@@ -66,4 +71,34 @@ export async function setup() {
   await build();
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await setup();
+/** Everything that a run on the webgpu device needs besides. Gives the environment in which the device is found. */
+export async function setupWebGpu() {
+  const adapter = (await findAdapter()) ?? (await installChromium().then(findAdapter));
+  if (!adapter) {
+    fail(`no WebGPU adapter here. A graphics card needs its Vulkan driver (kindling doctor tells more); without a card,
+Chromium's SwiftShader computes in software, slowly. To install it:
+
+  ${chromiumCommand}`);
+  }
+  console.log(`webgpu: ${adapter.name}`);
+  return adapter.env;
+}
+
+/** Everything that tests need besides. */
+async function setupTests() {
+  const ready = async () => (findChromium() ? await findTestAdapter() : undefined);
+  const adapter = (await ready()) ?? (await installChromium().then(ready));
+  if (!adapter) {
+    const missing = findChromium() ? "no WebGPU adapter computes here" : "there is no Chromium here";
+    fail(`${missing}. Tests of pages run in Chromium, and those of the webgpu device on its
+SwiftShader, an adapter in software. Install it, then run the command again:
+
+  ${chromiumCommand}`);
+  }
+  console.log(`tests of webgpu run on ${adapter.name}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await setup();
+  if (process.argv.includes("--tests")) await setupTests();
+}

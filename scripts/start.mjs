@@ -1,8 +1,9 @@
 // `npm start [-- options]`: fine-tunes the sample network on the sample pictures; results go to runs/sample.
 // Options given here come last and win: `npm start -- --device webgpu --epochs 2`.
 
+import { parseArgs } from "node:util";
 import { runNode } from "./lib/process.mjs";
-import { setup } from "./setup.mjs";
+import { setup, setupWebGpu } from "./setup.mjs";
 
 const sample = "examples/finetune-sample";
 
@@ -17,8 +18,12 @@ const recipe = {
   out: "runs/sample",
 };
 
-await setup();
-const options = Object.entries(recipe).flatMap(([name, value]) => [`--${name}`, String(value)]);
 const given = process.argv.slice(2);
-const { code } = await runNode(["packages/cli/bin/kindling.js", "finetune", sample, "--freeze", ...options, ...given]);
+const { device } = parseArgs({ args: given, options: { device: { type: "string" } }, strict: false }).values;
+
+await setup();
+const env = device === "webgpu" ? { ...process.env, ...(await setupWebGpu()) } : process.env;
+const options = Object.entries(recipe).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const args = ["packages/cli/bin/kindling.js", "finetune", sample, "--freeze", ...options, ...given];
+const { code } = await runNode(args, { env });
 process.exitCode = code;
