@@ -5,8 +5,8 @@
 
 import { inputGradientBoundary } from "./autograd/boundary.js";
 import { context } from "./context.js";
-import { createCpuDevice } from "./cpu/index.js";
 import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
+import { startDevice } from "./devices.js";
 import { type ComputeDType, isComputeDType } from "./dtype.js";
 import { DeviceError } from "./errors.js";
 import { Node } from "./node.js";
@@ -74,7 +74,7 @@ export class Engine {
   /** The device, started if need be. */
   async ready(): Promise<Device> {
     if (this.device) return this.device;
-    this.starting ??= createCpuDevice();
+    this.starting ??= startDevice("auto");
     const device = await this.starting;
     this.device ??= device;
     return this.device;
@@ -256,6 +256,7 @@ export class Engine {
       const storage = r.into ?? made[graph.fresh.indexOf(r)];
       if (r.into) {
         storage.version++;
+        storage.lost = false;
         storage.host = null;
         this.hostCopies.delete(storage);
       }
@@ -290,8 +291,11 @@ export class Engine {
       const dtype = storage.dtype as ComputeDType;
       const buffer = device.allocate(Math.max(4, storage.numel * device.elementBytes(dtype)), "a tensor from the host");
       storage.attach(device, buffer);
-      device.upload(buffer, storage.host!, dtype);
-      this.hostCopies.add(storage);
+      // What was lost with its device is here to be written.
+      if (storage.host) {
+        device.upload(buffer, storage.host, dtype);
+        this.hostCopies.add(storage);
+      }
     }
     return storage.buffer!;
   }

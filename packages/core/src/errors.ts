@@ -23,6 +23,11 @@ export class DeviceError extends KindlingError {
   override name = "DeviceError";
 }
 
+/** There is no WebGPU adapter of the kind asked for. */
+export class NoAdapterError extends DeviceError {
+  override name = "NoAdapterError";
+}
+
 /** Autograd was asked for what it cannot give. */
 export class AutogradError extends KindlingError {
   override name = "AutogradError";

@@ -1,25 +1,18 @@
 /** The session: choosing the device, waiting, memory and counters. */
 
-import { createCpuDevice } from "./cpu/index.js";
 import type { Device } from "./device.js";
+import { type DeviceName, type StartOptions, startDevice } from "./devices.js";
 import { engine, type Stats } from "./engine.js";
-import { DeviceError } from "./errors.js";
 
-export interface InitOptions {
-  /** "auto" takes the fastest device that needs no asking: today "cpu". Or a device made elsewhere. */
-  device?: "auto" | "cpu" | Device;
-  /** Worker threads of the cpu device; by default the number of cores. */
-  threads?: number;
-  /** Most bytes that tensors and workspaces may take on the device. */
-  memoryLimit?: number;
+export interface InitOptions extends StartOptions {
+  /** "auto" takes a hardware WebGPU adapter if there is one, else "cpu". Or a device made elsewhere. */
+  device?: DeviceName | Device;
 }
 
 /** Starts a device and makes it the one that computes. Tensors made earlier move to it when they are first used. */
 export async function init(options: InitOptions = {}): Promise<Device> {
-  const { device = "auto", threads, memoryLimit } = options;
-  if (typeof device === "string" && device !== "auto" && device !== "cpu")
-    throw new DeviceError(`there is no device "${String(device)}"; known: "auto", "cpu", or a Device object`);
-  const chosen = typeof device === "string" ? await createCpuDevice({ threads, memoryLimit }) : device;
+  const { device = "auto", ...rest } = options;
+  const chosen = typeof device === "string" ? await startDevice(device, rest) : device;
   const before = engine.device;
   await engine.use(chosen);
   // A device that was made here is nobody else's.

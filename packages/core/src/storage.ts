@@ -26,6 +26,8 @@ export class Storage {
   buffer: DeviceBuffer | null = null;
   /** The values on the host, where they came from there or were read. Dropped by a write on the device. */
   host: TypedArray | null = null;
+  /** Whether the value went down with its device. A write into it makes it whole again. */
+  lost = false;
   private holding: Holding | null = null;
   /** The flush that used the device's copy last. */
   lastUse = 0;
@@ -78,6 +80,7 @@ export class Storage {
         storage.host ??= new array(await device.read(holding.buffer, dtype, 0, storage.numel));
       } catch {
         storage.version++;
+        storage.lost = true;
       }
       storage.release();
     }

@@ -6,12 +6,14 @@ import { constant, fill } from "./ops/create.js";
 import { elementwise } from "./ops/map.js";
 import * as M from "./ops/movement.js";
 
-/** `base` with the elements that `view` shows replaced by `value`. Views that repeat elements are an error. */
-export function writeThrough(base: Node, view: (n: Node) => Node, value: Node): Node {
+/** `written` with the elements that `view` shows replaced by `value`. Views that repeat elements are an error. */
+export function writeThrough(written: Node, view: (n: Node) => Node, value: Node): Node {
+  // Of a base that was lost with its device, what nobody writes again is NaN.
+  const base = written.storage?.lost ? fill(written.shape, constant(Number.NaN, written.dtype)) : written;
   // The movement operators between base and view, outermost last.
   const chain: Node[] = [];
-  let v = view(base);
-  while (v !== base) {
+  let v = view(written);
+  while (v !== written) {
     if (v.op.kind !== "move")
       throw new ArgumentError(
         "an in-place write through this view is not possible; write to the tensor it was made from",

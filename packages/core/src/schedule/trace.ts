@@ -140,6 +140,8 @@ const LEAF: Op = { kind: "leaf" };
 
 function lost(node: Node): DeviceError {
   const what = node.label ? `"${node.label}"` : `a tensor of shape [${node.shape}]`;
+  if (node.storage?.lost)
+    return new DeviceError(`the value of ${what} was lost with its device; load it again from the last checkpoint`);
   return new DeviceError(
     `the value of ${what} was overwritten (by optimizer.step() or an in-place write) before it was read; call retain() on the tensor you want to read later, or read it earlier`,
   );

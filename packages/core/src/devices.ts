@@ -1,0 +1,41 @@
+/** The devices that can be had by name, and which of them `auto` is. */
+
+import { createCpuDevice } from "./cpu/index.js";
+import type { Device } from "./device.js";
+import { DeviceError, NoAdapterError } from "./errors.js";
+import { createWebGpuDevice } from "./webgpu/index.js";
+
+export interface StartOptions {
+  /** Worker threads of the cpu device; by default the number of cores. */
+  threads?: number;
+  /** Most bytes that tensors and workspaces may take on the device. */
+  memoryLimit?: number;
+}
+
+export const DEVICE_NAMES = ["auto", "cpu", "webgpu"] as const;
+export type DeviceName = (typeof DEVICE_NAMES)[number];
+
+/**
+ * Starts a device. "auto" is a hardware WebGPU adapter where there is one, else "cpu"; "webgpu" also takes a software
+ * adapter where there is no other.
+ * @throws DeviceError where the name is unknown or the device cannot be had
+ */
+export async function startDevice(name: DeviceName, { threads, memoryLimit }: StartOptions = {}): Promise<Device> {
+  switch (name) {
+    case "cpu":
+      return createCpuDevice({ threads, memoryLimit });
+    case "webgpu":
+      return createWebGpuDevice({ memoryLimit });
+    case "auto":
+      try {
+        return await createWebGpuDevice({ memoryLimit, adapter: "hardware" });
+      } catch (error) {
+        if (!(error instanceof NoAdapterError)) throw error;
+        return createCpuDevice({ threads, memoryLimit });
+      }
+    default: {
+      const known = DEVICE_NAMES.map((n) => `"${n}"`).join(", ");
+      throw new DeviceError(`there is no device "${String(name)}"; known: ${known}, or a Device object`);
+    }
+  }
+}
