@@ -6,6 +6,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findTestAdapter } from "./lib/adapter.mjs";
 import { runNode } from "./lib/process.mjs";
 
 /** @typedef {{ passed: number, failed: number }} Count */
@@ -43,29 +44,39 @@ async function unitTests() {
   }
 }
 
-/** The golden runner on the fixtures that live in the repository. */
-async function goldens() {
+/**
+ * The golden runner on the fixtures that live in the repository.
+ *
+ * @param {string[]} args
+ * @returns {Promise<Count>}
+ */
+async function goldens(args) {
   const env = { ...process.env, KINDLING_FIXTURES: "packages/goldens/fixtures" };
-  const { code, stdout } = await runNode(["packages/goldens/dist/main.js"], { env, output: "both" });
+  const { code, stdout } = await runNode(["packages/goldens/dist/main.js", ...args], { env, output: "both" });
   const closing = [...stdout.matchAll(/^(\d+) passed, (\d+) failed/gm)].at(-1);
   const passed = Number(closing?.[1] ?? 0);
   const failed = Number(closing?.[2] ?? 0);
   return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
+/** Every kernel, and one network forward, backward and trained: what an adapter in software computes in minutes. */
+const onWebGpu = ["--device", "webgpu", "--filter", "^(ops|optim)/|^(models|grads)/shufflenet_v2_x0_5$|^sample/"];
+
 const checks = [
   { title: "lint and format", check: () => one(["node_modules/@biomejs/biome/bin/biome", "check"]) },
   { title: "types", check: () => one(["node_modules/typescript/bin/tsc", "-p", "tsconfig.test.json"]) },
   { title: "unit and property tests", check: unitTests },
-  { title: "goldens", check: goldens },
+  { title: "goldens", check: () => goldens([]) },
+  { title: "goldens on webgpu", check: () => goldens(onWebGpu) },
   { title: "packaging", check: () => one(["scripts/pack-test.mjs"]) },
 ];
 
-const { code: unready } = await runNode(["scripts/setup.mjs"]);
+const { code: unready } = await runNode(["scripts/setup.mjs", "--tests"]);
 if (unready !== 0) {
   console.log("\n0 passed, 1 failed");
   process.exit(1);
 }
+Object.assign(process.env, (await findTestAdapter())?.env);
 
 const total = { passed: 0, failed: 0 };
 const summary = [];

@@ -34,7 +34,7 @@ function lavapipes() {
   return files.map((file) => ({ name: `lavapipe in ${folder}`, env: { VK_DRIVER_FILES: join(folder, file) } }));
 }
 
-/** Mesa's software driver for OpenGL ES: WebGPU's compatibility mode. @type {Adapter} */
+/** Mesa's software driver for OpenGL ES: WebGPU's compatibility mode. Dawn wants Debian's libegl-dev. @type {Adapter} */
 const llvmpipe = {
   name: "llvmpipe through OpenGL ES",
   env: { EGL_PLATFORM: "surfaceless", LIBGL_ALWAYS_SOFTWARE: "1", KINDLING_WEBGPU_BACKEND: "opengles" },

@@ -13,19 +13,27 @@ export class Tally {
   passed = 0;
   failed = 0;
   skipped = 0;
+  leftOut = 0;
 
   /**
    * @param filter only cases whose name (`part/case`) matches are run
    * @param print where lines go
+   * @param isSlow whether a case is left out for its length, by name
    */
   constructor(
     readonly filter: RegExp = /(?:)/,
     readonly print: (line: string) => void = console.log,
+    readonly isSlow: (name: string) => boolean = () => false,
   ) {}
 
   /** Runs one check; what it returns is printed beside its name, its error is printed and counted. */
   async run(name: string, check: () => Promise<string | undefined>): Promise<void> {
     if (!this.filter.test(name)) return;
+    if (this.isSlow(name)) {
+      this.leftOut++;
+      this.print(`slow  ${name}: left out; --slow runs it`);
+      return;
+    }
     const start = performance.now();
     try {
       const note = await check();
@@ -47,7 +55,8 @@ export class Tally {
 
   /** The closing line. */
   toString(): string {
-    return `${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`;
+    const total = `${this.passed} passed, ${this.failed} failed, ${this.skipped} skipped`;
+    return this.leftOut === 0 ? total : `${total}, ${this.leftOut} left out`;
   }
 
   private count(name: string, error: unknown): void {
