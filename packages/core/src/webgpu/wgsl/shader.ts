@@ -21,11 +21,13 @@ export interface Use {
   readonly write: boolean;
 }
 
-/** Scratch of a program that the pass reads or writes: f32 words. */
+/** Scratch of a program that the pass reads or writes. */
 export interface ScratchUse {
   /** Position in the program's `scratch`. */
   readonly index: number;
   readonly elements: number;
+  /** f32 where left out. */
+  readonly type?: "f32" | "i32" | "u32";
   readonly write: boolean;
 }
 
@@ -51,7 +53,8 @@ export function reachOf({ access, sizes }: Use, elements: number): { low: number
   });
   for (const { stride, size } of access.indirect) widen(stride, size);
   // Where bounds hold back a load, the address may lie outside.
-  return { low: Math.max(0, Math.min(low, elements - 1)), high: Math.min(high, elements - 1) };
+  const inside = (address: number): number => Math.max(0, Math.min(address, elements - 1));
+  return { low: inside(low), high: inside(high) };
 }
 
 /** A buffer as the shader knows it. */
@@ -86,8 +89,8 @@ export class Shader {
       const { low, high } = reachOf(use, elements[buffer]);
       this.declare("kernel", buffer, STORED[dtype], use.write, piece(low), piece(high));
     }
-    for (const { index, elements, write } of scratch)
-      this.declare("scratch", index, "f32", write, 0, piece(Math.max(elements - 1, 0)));
+    for (const { index, elements, type = "f32", write } of scratch)
+      this.declare("scratch", index, type, write, 0, piece(Math.max(elements - 1, 0)));
   }
 
   private declare(

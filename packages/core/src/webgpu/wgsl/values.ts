@@ -80,18 +80,29 @@ export class Values {
   private readonly names = new Map<Expr, string>();
   private readonly uses = new Map<Expr, number>();
 
-  /** `prefix` begins the names that this printer gives. */
+  /** `prefix` begins the names that this printer gives; names that `outer` has given are known. */
   constructor(
     private readonly shader: Shader,
     private readonly scope: Scope,
     private readonly prefix = "v",
+    private readonly outer?: Values,
   ) {}
 
-  /** Texts of the values, and the statements that must stand before them. */
+  /** Texts of the values, and the statements that must stand before them, after those of earlier calls. */
   print(roots: readonly Expr[]): { statements: string[]; texts: string[] } {
     for (const root of roots) this.count(root);
     const texts = roots.map((root) => this.text(root));
-    return { statements: this.lines, texts };
+    return { statements: this.lines.splice(0), texts };
+  }
+
+  /** The statements that give every value a name, for the scopes within. */
+  declare(roots: readonly Expr[]): string[] {
+    for (const root of roots) this.count(root);
+    for (const root of roots) {
+      const text = this.text(root);
+      if (!this.names.has(root)) this.named(root, text);
+    }
+    return this.lines.splice(0);
   }
 
   private count(e: Expr): void {
@@ -101,7 +112,7 @@ export class Values {
   }
 
   private text(e: Expr): string {
-    const known = this.names.get(e);
+    const known = this.names.get(e) ?? this.outer?.names.get(e);
     if (known !== undefined) return known;
     const text = this.fresh(e);
     if (e.args.length === 0 && e.op !== "load" && e.op !== "inside") return text;
@@ -150,21 +161,34 @@ export class Values {
   private load(e: Expr): string {
     const { shader, scope } = this;
     const source = scope.sources[e.value];
-    let address = affine(source.offset, source.strides, scope.position);
-    e.args.forEach((index, i) => {
-      const { stride, size } = source.indirect[i];
-      address += ` + clamp(${this.text(index)}, 0, ${size - 1}) * ${stride}`;
-    });
-    const value = shader.load(source, address);
-    if (source.bounds.length === 0) return value;
-    return `select(${literal(shader, 0, e.type)}, ${value}, ${this.inside(source.bounds)})`;
+    const inside = this.inside(source.bounds);
+    if (inside === "false") return literal(shader, 0, e.type);
+    const value = shader.load(source, this.address(source, e.args));
+    return inside === "true" ? value : `select(${literal(shader, 0, e.type)}, ${value}, ${inside})`;
   }
 
+  private address({ offset, strides, indirect }: Access, indices: readonly Expr[]): string {
+    if (strides.every((stride) => stride === 0) && indices.every(({ op }) => op === "const")) {
+      const clamped = indices.map(({ value }, i) => Math.max(0, Math.min(value, indirect[i].size - 1)));
+      const address = clamped.reduce((sum, index, i) => sum + index * indirect[i].stride, offset);
+      // Where bounds hold it back it may be negative, which WGSL refuses of a constant.
+      return `${Math.max(0, address)}`;
+    }
+    const moves = indices.map(
+      (index, i) => ` + clamp(${this.text(index)}, 0, ${indirect[i].size - 1}) * ${indirect[i].stride}`,
+    );
+    return affine(offset, strides, this.scope.position) + moves.join("");
+  }
+
+  /** The text of a bool: whether the current point is within bounds. */
   private inside(bounds: readonly Bound[]): string {
-    if (bounds.length === 0) return "true";
+    const constant = (b: Bound): boolean => b.strides.every((stride) => stride === 0);
+    if (bounds.some((b) => constant(b) && (b.offset < 0 || b.offset >= b.size))) return "false";
     // As a u32, what is negative is large.
-    const one = (b: Bound): string => `(u32(${affine(b.offset, b.strides, this.scope.position)}) < ${b.size}u)`;
-    return bounds.length === 1 ? one(bounds[0]) : `(${bounds.map(one).join(" & ")})`;
+    const tests = bounds
+      .filter((b) => !constant(b))
+      .map((b) => `(u32(${affine(b.offset, b.strides, this.scope.position)}) < ${b.size}u)`);
+    return tests.length > 1 ? `(${tests.join(" & ")})` : (tests[0] ?? "true");
   }
 
   private operator(e: Expr, args: readonly string[]): string {
