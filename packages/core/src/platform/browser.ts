@@ -1,6 +1,7 @@
 /** The host is a browser, or another runtime with the web's interfaces: Web Workers, where memory may be shared. */
 
-import type { Platform } from "./platform.js";
+import { NoAdapterError } from "../errors.js";
+import type { AdapterRequest, Platform } from "./platform.js";
 
 const channel = typeof MessageChannel === "undefined" ? undefined : new MessageChannel();
 const tasks: (() => void)[] = [];
@@ -32,4 +33,24 @@ export const platform: Platform = {
     tasks.push(task);
     channel.port2.postMessage(undefined);
   },
+  async adapterRoutes() {
+    const gpu = globalThis.navigator?.gpu;
+    if (!gpu)
+      throw new NoAdapterError(
+        globalThis.isSecureContext === false
+          ? "there is no WebGPU in a page that is not secure; serve it over https, or from localhost"
+          : "this browser has no WebGPU; use a current Chrome, Edge, Safari or Firefox, or the cpu device",
+      );
+    return (["core", "compatibility"] as const).map((featureLevel) => {
+      const request: AdapterRequest = { powerPreference: "high-performance", featureLevel };
+      return {
+        name: featureLevel === "core" ? "the browser" : "the browser, compatibility mode",
+        featureLevel,
+        requestAdapter: () => gpu.requestAdapter(request),
+      };
+    });
+  },
+  adapterAdvice:
+    "The browser has WebGPU and gives no adapter: turn hardware acceleration on in its settings, update the graphics " +
+    "driver, and see chrome://gpu or about:support; or use the cpu device",
 };

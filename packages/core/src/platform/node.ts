@@ -1,7 +1,8 @@
-/** The host is Node: `node:worker_threads`. */
+/** The host is Node: `node:worker_threads`, and WebGPU by the npm package `webgpu`. */
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { ADAPTER_ADVICE, adapterRoutes } from "./dawn.js";
 import type { Platform } from "./platform.js";
 
 export const platform: Platform = {
@@ -29,4 +30,6 @@ export const platform: Platform = {
     };
   },
   macrotask: (task) => void setImmediate(task),
+  adapterRoutes,
+  adapterAdvice: ADAPTER_ADVICE,
 };

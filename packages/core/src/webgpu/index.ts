@@ -1,13 +1,14 @@
-/** The webgpu device, from the outside. */
+/** The webgpu device. */
 
 import type { Device } from "../device.js";
-import { NoAdapterError } from "../errors.js";
+import { WebGpuDevice } from "./device.js";
+import type { WebGpuDeviceOptions } from "./options.js";
+import { printKernel } from "./wgsl/print.js";
 
-export interface WebGpuDeviceOptions {
-  readonly memoryLimit?: number;
-  readonly adapter?: "hardware" | "any";
-}
+export type { WebGpuDeviceOptions, WebGpuLimits } from "./options.js";
+export { type AdapterReport, type AdapterReports, describeAdapters } from "./report.js";
 
-export async function createWebGpuDevice(_options: WebGpuDeviceOptions = {}): Promise<Device> {
-  throw new NoAdapterError("no WebGPU adapter");
-}
+/** Starts the webgpu device. Rejects with an `ArgumentError` for options out of range, and with a `DeviceError` where there
+ *  is no adapter; it says what to do. */
+export const createWebGpuDevice = (options: WebGpuDeviceOptions = {}): Promise<Device> =>
+  WebGpuDevice.start(options, printKernel);

@@ -1,0 +1,51 @@
+/** Which adapters can be had, and which of them to take. */
+
+import { platform } from "#platform";
+import { NoAdapterError } from "../errors.js";
+import type { AdapterRoute } from "../platform/platform.js";
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
+
+/** Whether an adapter runs on processor cores. */
+export const isSoftware = ({ isFallbackAdapter, vendor, architecture, device, description }: GPUAdapterInfo): boolean =>
+  isFallbackAdapter || [vendor, architecture, device, description].some((text) => SOFTWARE.test(text));
+
+/** An adapter and how it was found. */
+export interface Found {
+  readonly route: AdapterRoute;
+  readonly adapter: GPUAdapter;
+}
+
+/** The adapter for a device: hardware if there is some, else software unless "hardware" is asked for. */
+export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdapter> {
+  const software: Found[] = [];
+  for await (const found of findAdapters()) {
+    if (!isSoftware(found.adapter.info)) return found.adapter;
+    software.push(found);
+  }
+  if (software.length === 0) throw new NoAdapterError(noAdapter());
+  if (wanted === "any") return software[0].adapter;
+  throw new NoAdapterError(
+    `there is no hardware adapter for the webgpu device, only ${nameOf(software[0].adapter.info)}, which runs on the ` +
+      `processor. Use the cpu device, which is faster, or ask for adapter "any". ${platform.adapterAdvice}`,
+  );
+}
+
+/** The adapters of all routes, each once. */
+export async function* findAdapters(): AsyncGenerator<Found> {
+  const seen = new Set<string>();
+  for (const route of await platform.adapterRoutes()) {
+    const adapter = await route.requestAdapter();
+    if (!adapter) continue;
+    const { vendor, architecture, device, description } = adapter.info;
+    const key = [vendor, architecture, device, description].join("\n");
+    if (seen.has(key)) continue;
+    seen.add(key);
+    yield { route, adapter };
+  }
+}
+
+export const noAdapter = (): string => `there is no adapter for the webgpu device. ${platform.adapterAdvice}`;
+
+export const nameOf = ({ description, device, architecture, vendor }: GPUAdapterInfo): string =>
+  description || device || [vendor, architecture].filter(Boolean).join(" ") || "an adapter without a name";

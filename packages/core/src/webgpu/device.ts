@@ -1,0 +1,381 @@
+/**
+ * The webgpu device: kernels are WGSL compute shaders, memory is GPU buffers, and a run is one submit to the queue. What
+ * the host asks for goes to the queue in program order; the queue's order is what makes reuse of memory safe.
+ */
+
+import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
+import type { ComputeDType, TypedArray } from "../dtype.js";
+import { ArgumentError, DeviceError } from "../errors.js";
+import type { Plan } from "../kernel.js";
+import { chooseAdapter, isSoftware } from "./adapter.js";
+import { BindGroups } from "./bind-groups.js";
+import { BUFFER_USAGE } from "./constants.js";
+import { failureOf, Ledger } from "./ledger.js";
+import { type Piece, Pool } from "./memory.js";
+import type { WebGpuDeviceOptions } from "./options.js";
+import { OrderedQueue, Ready } from "./order.js";
+import { type Pipeline, Pipelines } from "./pipelines.js";
+import { ELEMENT_BYTES, type Printer, type Target } from "./program.js";
+import { type PlanProgram, pieceBytes, programOf } from "./programs.js";
+import { type Segment, Staging } from "./staging.js";
+import { raisedLimits, targetOf } from "./target.js";
+import { fromWords, toWords } from "./words.js";
+
+const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
+
+class WebGpuBuffer implements DeviceBuffer {
+  freed = false;
+
+  constructor(
+    readonly owner: WebGpuDevice,
+    readonly bytes: number,
+    readonly purpose: string,
+    readonly pieces: readonly Piece[],
+  ) {}
+}
+
+class WebGpuPlan implements CompiledPlan {
+  readonly launches: Readonly<Record<string, number>>;
+
+  constructor(
+    readonly owner: WebGpuDevice,
+    readonly plan: Plan,
+    readonly compiled: number,
+    readonly code: PlanCode,
+  ) {
+    this.launches = code.program.launches;
+  }
+}
+
+/** A printed plan and the pipelines of its dispatches. */
+interface PlanCode {
+  readonly program: PlanProgram;
+  readonly pipelines: readonly Pipeline[];
+  readonly ready: Ready;
+}
+
+/** What a device has until it is closed. */
+interface Resources {
+  readonly gpu: GPUDevice;
+  readonly ledger: Ledger;
+  readonly queue: OrderedQueue;
+  readonly pool: Pool;
+  readonly pipelines: Pipelines;
+  readonly groups: BindGroups;
+  readonly staging: Staging;
+  readonly uniforms: GPUBuffer;
+}
+
+export class WebGpuDevice implements Device {
+  readonly name = "webgpu";
+  readonly maxBufferBytes: number;
+  /** What its shaders may count on. */
+  readonly target: Target;
+  readonly #limit: number;
+  readonly #print: Printer;
+  #resources: Resources | undefined;
+  readonly #codes = new WeakMap<Plan, PlanCode>();
+  #bytes = 0;
+  #buffers = 0;
+  #peak = 0;
+
+  private constructor(print: Printer, gpu: GPUDevice, target: Target, limit: number) {
+    this.#print = print;
+    this.target = target;
+    this.maxBufferBytes = pieceBytes(target);
+    this.#limit = limit;
+    this.#resources = open(gpu, limit);
+  }
+
+  /** Starts a device whose kernels are printed by `print`. */
+  static async start(options: WebGpuDeviceOptions, print: Printer): Promise<WebGpuDevice> {
+    const { memoryLimit = Infinity, adapter: wanted = "any", limits = {} } = options;
+    if (!(memoryLimit > 0)) throw new ArgumentError(`memoryLimit is ${memoryLimit}; give a positive number of bytes`);
+    const adapter = await chooseAdapter(wanted);
+    const gpu = await adapter.requestDevice({ label: "kindling", requiredLimits: raisedLimits(adapter.limits) });
+    return new WebGpuDevice(print, gpu, targetOf(gpu.limits, limits, isSoftware(adapter.info)), memoryLimit);
+  }
+
+  /** The GPU device underneath, for tests of its failures. */
+  get gpu(): GPUDevice {
+    return this.#open().gpu;
+  }
+
+  elementBytes(_dtype: ComputeDType): number {
+    return ELEMENT_BYTES;
+  }
+
+  allocate(bytes: number, purpose = "a buffer"): DeviceBuffer {
+    const pieces = this.#take(this.#open(), bytes, purpose);
+    this.#bytes += bytes;
+    this.#buffers++;
+    this.#peak = Math.max(this.#peak, this.#bytes);
+    return new WebGpuBuffer(this, bytes, purpose, pieces);
+  }
+
+  free(buffer: DeviceBuffer): void {
+    const b = this.#own(buffer);
+    b.freed = true;
+    if (!this.#resources) return;
+    this.#bytes -= b.bytes;
+    this.#buffers--;
+    this.#resources.pool.give(b.pieces);
+  }
+
+  upload(buffer: DeviceBuffer, data: TypedArray, dtype: ComputeDType): void {
+    const { gpu, ledger, queue } = this.#open();
+    const { pieces, bytes, purpose } = this.#own(buffer);
+    let words = toWords(data, dtype);
+    if (words.byteLength > bytes)
+      throw new DeviceError(`upload of ${words.byteLength} bytes into a buffer of ${bytes} bytes`);
+    if (queue.blocked && words.buffer === data.buffer) words = words.slice();
+    const perPiece = this.target.pieceElements;
+    const write = (): void => {
+      for (let p = 0; p * perPiece < words.length; p++) {
+        const part = words.subarray(p * perPiece, (p + 1) * perPiece);
+        gpu.queue.writeBuffer(pieces[p].gpu, 0, part as Uint32Array<ArrayBuffer>);
+      }
+    };
+    const ticket = ledger.open();
+    queue.add(() => {
+      const what = (): string => `the upload of ${words.byteLength} bytes to ${purpose}`;
+      void ledger.attempt(what, write).then(() => ledger.close(ticket));
+    });
+  }
+
+  async read(buffer: DeviceBuffer, dtype: ComputeDType, first: number, count: number): Promise<ArrayBuffer> {
+    const { ledger, queue, staging } = this.#open();
+    const b = this.#own(buffer);
+    const [from, length] = [first * ELEMENT_BYTES, count * ELEMENT_BYTES];
+    if (!(from >= 0 && length >= 0 && from + length <= b.bytes))
+      throw new DeviceError(`read of ${length} bytes at ${from} from a buffer of ${b.bytes} bytes`);
+    const words = new ArrayBuffer(length);
+    const what = (): string => `the read of ${length} bytes of ${b.purpose}`;
+    const ticket = ledger.open();
+    queue.add(() => {
+      const copied = ledger.failed ? Promise.resolve() : staging.read(this.#segments(b, from, length), words, what);
+      // A mapping fails because of something that failed before, which is known by then, or soon.
+      void copied
+        .catch((error) => ledger.fail(Infinity, failureOf(what(), String(error))))
+        .then(() => ledger.close(ticket));
+    });
+    await ledger.until(ticket);
+    return fromWords(words, dtype);
+  }
+
+  compile(plan: Plan): CompiledPlan {
+    const { pipelines, uniforms } = this.#open();
+    const known = this.#codes.get(plan);
+    if (known) return new WebGpuPlan(this, plan, 0, known);
+    if (plan.uniforms * ELEMENT_BYTES > uniforms.size)
+      throw new DeviceError(
+        `the plan takes ${plan.uniforms} numbers from the program, the webgpu device at most ` +
+          `${uniforms.size / ELEMENT_BYTES}; flush more often, or put the numbers into a tensor`,
+      );
+    const program = programOf(plan, this.#print, this.target);
+    let compiled = 0;
+    const made = program.dispatches.map(({ pass, name }) => {
+      const { pipeline, made } = pipelines.get(pass, name);
+      if (made) compiled++;
+      return pipeline;
+    });
+    const code = { program, pipelines: made, ready: Ready.all(made.map(({ ready }) => ready)) };
+    this.#codes.set(plan, code);
+    return new WebGpuPlan(this, plan, compiled, code);
+  }
+
+  run(compiled: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
+    const open = this.#open();
+    if (!(compiled instanceof WebGpuPlan) || compiled.owner !== this)
+      throw new DeviceError("run of a plan that another device compiled; compile it on this one");
+    const { plan, code } = compiled;
+    if (externals.length !== plan.externals.length || uniforms.length !== plan.uniforms)
+      throw new DeviceError(
+        `run with ${externals.length} buffers and ${uniforms.length} uniforms ` +
+          `of a plan that takes ${plan.externals.length} and ${plan.uniforms}`,
+      );
+    if (code.pipelines.length === 0) return;
+    const memory = { external: externals.map((b) => this.#own(b).pieces), object: this.#takeObjects(open, code) };
+    const numbers = uniforms.slice();
+    const ticket = open.ledger.open("run");
+    open.queue.add(() => {
+      void execute(open, code, memory, numbers).then(() => open.ledger.close(ticket));
+    }, code.ready);
+    // The queue's order keeps the next owner out until the run is over.
+    for (const pieces of memory.object) open.pool.give(pieces);
+    open.pool.turn();
+  }
+
+  pending(): number {
+    return this.#resources?.ledger.runs ?? 0;
+  }
+
+  async settle(runs: number): Promise<void> {
+    await this.#open().ledger.untilRuns(runs);
+  }
+
+  memory(): DeviceMemory {
+    const { pool, staging } = this.#resources ?? {};
+    const reserved = (pool?.reserved ?? 0) + (staging?.reserved ?? 0);
+    return { bytes: this.#bytes, buffers: this.#buffers, reserved, peak: this.#peak };
+  }
+
+  resetPeak(): void {
+    this.#peak = this.#bytes;
+  }
+
+  close(): void {
+    const open = this.#resources;
+    if (!open) return;
+    this.#resources = undefined;
+    open.ledger.end(CLOSED);
+    open.gpu.destroy();
+    this.#bytes = 0;
+    this.#buffers = 0;
+  }
+
+  #open(): Resources {
+    if (!this.#resources) throw new DeviceError(CLOSED);
+    return this.#resources;
+  }
+
+  #own(buffer: DeviceBuffer): WebGpuBuffer {
+    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this)
+      throw new DeviceError("the buffer belongs to another device; copy its data to this one");
+    if (buffer.freed) throw new DeviceError(`the buffer of ${buffer.bytes} bytes was freed`);
+    return buffer;
+  }
+
+  /** Pieces for `bytes`: as many as it takes. */
+  #take({ pool }: Resources, bytes: number, purpose: string): Piece[] {
+    const most = pieceBytes(this.target);
+    const sizes: number[] = [];
+    for (let left = Math.max(bytes, ELEMENT_BYTES); left > 0; left -= most) sizes.push(Math.min(left, most));
+    const pieces = pool.take(sizes, purpose);
+    if (pieces) return pieces;
+    throw new DeviceError(
+      `out of memory on the webgpu device: ${inMiB(bytes)} asked for ${purpose}; ${inMiB(this.#bytes)} live in ` +
+        `${this.#buffers} buffers, limit ${inMiB(this.#limit)}. ` +
+        "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
+    );
+  }
+
+  /** Memory for the slots and scratch of a run. */
+  #takeObjects(open: Resources, { program: { objects } }: PlanCode): Piece[][] {
+    const taken: Piece[][] = [];
+    let bytes = 0;
+    try {
+      for (const size of objects) {
+        taken.push(this.#take(open, size, "the slots and scratch of a run"));
+        bytes += size;
+      }
+    } catch (error) {
+      for (const pieces of taken) open.pool.give(pieces);
+      throw error;
+    }
+    this.#peak = Math.max(this.#peak, this.#bytes + bytes);
+    return taken;
+  }
+
+  /** Where bytes of a buffer lie. */
+  #segments({ pieces }: WebGpuBuffer, from: number, length: number): Segment[] {
+    const most = pieceBytes(this.target);
+    const segments: Segment[] = [];
+    for (let at = from; at < from + length; ) {
+      const bytes = Math.min(most - (at % most), from + length - at);
+      segments.push({ source: pieces[Math.floor(at / most)].gpu, from: at % most, bytes, to: at - from });
+      at += bytes;
+    }
+    return segments;
+  }
+}
+
+const CLOSED = "the webgpu device was closed; make a new one";
+
+/** The memory of a run: pieces of each external buffer and of each shared object. */
+interface RunMemory {
+  readonly external: readonly (readonly Piece[])[];
+  readonly object: readonly (readonly Piece[])[];
+}
+
+function open(gpu: GPUDevice, limit: number): Resources {
+  const ledger = new Ledger(gpu);
+  const queue = new OrderedQueue();
+  const uniforms = gpu.createBuffer({
+    label: "uniforms",
+    size: Math.min(UNIFORM_BYTES, gpu.limits.maxUniformBufferBindingSize),
+    usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyTarget,
+  });
+  const groups = new BindGroups(gpu, ledger, uniforms);
+  const pool = new Pool(
+    {
+      create: (bytes, purpose) =>
+        ledger.guard(
+          () => `allocation of ${inMiB(bytes)} for ${purpose}, with ${inMiB(pool.reserved)} reserved in all,`,
+          () => gpu.createBuffer({ label: `${purpose}, ${bytes} bytes`, size: bytes, usage: PIECE_USAGE }),
+        ),
+      destroy: (piece) =>
+        queue.add(() => {
+          groups.forget(piece);
+          piece.gpu.destroy();
+        }),
+    },
+    limit,
+  );
+  const staging = new Staging(gpu, ledger);
+  return { gpu, ledger, queue, pool, groups, staging, uniforms, pipelines: new Pipelines(gpu, ledger) };
+}
+
+const UNIFORM_BYTES = 2 ** 16;
+const PIECE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
+
+/** Gives a run to the GPU; resolves when the GPU has done it, or it is known that it failed. */
+async function execute(open: Resources, code: PlanCode, memory: RunMemory, numbers: Uint32Array): Promise<void> {
+  const { gpu, ledger, groups, uniforms } = open;
+  const { dispatches } = code.program;
+  const bound: GPUBindGroup[] = [];
+  const binding = ledger.attempt(
+    () => "binding the buffers of a run",
+    () => {
+      for (const [i, { name, operands }] of dispatches.entries())
+        bound.push(
+          groups.get(
+            code.pipelines[i],
+            operands.map((o) => ({ piece: memory[o.of][o.index][o.piece], bytes: o.bytes })),
+            name,
+          ),
+        );
+    },
+  );
+  const submitting = ledger.attempt(
+    () => `a run of ${dispatches.length} dispatches`,
+    () => {
+      if (numbers.length > 0) gpu.queue.writeBuffer(uniforms, 0, numbers as Uint32Array<ArrayBuffer>);
+      gpu.queue.submit([encode(gpu, code, bound)]);
+    },
+  );
+  // It may have been lost meanwhile, and then nobody waits for it any more.
+  const done = ledger.failed ? undefined : gpu.queue.onSubmittedWorkDone().catch(() => {});
+  await Promise.all([binding, submitting, done]);
+}
+
+/** The dispatches of a plan as one pass. The debug groups make the messages of the GPU name the kernel. */
+function encode(gpu: GPUDevice, { program, pipelines }: PlanCode, groups: readonly GPUBindGroup[]): GPUCommandBuffer {
+  const encoder = gpu.createCommandEncoder({ label: "run" });
+  const pass = encoder.beginComputePass({ label: "run" });
+  for (const [
+    i,
+    {
+      pass: { workgroups },
+      name,
+    },
+  ] of program.dispatches.entries()) {
+    pass.pushDebugGroup(name);
+    pass.setPipeline(pipelines[i].gpu!);
+    pass.setBindGroup(0, groups[i]);
+    pass.dispatchWorkgroups(...workgroups);
+    pass.popDebugGroup();
+  }
+  pass.end();
+  return encoder.finish();
+}

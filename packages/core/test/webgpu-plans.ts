@@ -1,0 +1,89 @@
+/** Hand-made kernels and plans for the tests of the webgpu device, and what they compute, in JavaScript. */
+
+import type { BufferRef, Kernel, Plan } from "../dist/kernel.js";
+import type { KernelProgram, Pass, Printer } from "../dist/webgpu/program.js";
+
+const printed = new Map<Kernel, KernelProgram>();
+
+/** The printer of the tests' devices: gives what `kernelOf` was given. */
+export const print: Printer = (kernel) => printed.get(kernel) as KernelProgram;
+
+/** A kernel that prints as `program`; of what it says itself only the name and the size matter. */
+export function kernelOf(name: string, size: number, program: KernelProgram): Kernel {
+  const kernel: Kernel = { kind: "loop", name, rows: [size], inner: [], sources: [], stages: [] };
+  printed.set(kernel, program);
+  return kernel;
+}
+
+export const read = (index: number, piece = 0) => ({ of: "kernel", index, piece, writable: false }) as const;
+export const write = (index: number, piece = 0) => ({ of: "kernel", index, piece, writable: true }) as const;
+export const readScratch = (index: number) => ({ of: "scratch", index, piece: 0, writable: false }) as const;
+export const writeScratch = (index: number) => ({ of: "scratch", index, piece: 0, writable: true }) as const;
+
+export const programOf = (passes: readonly Pass[], scratch: readonly number[] = []): KernelProgram => ({
+  passes,
+  scratch,
+});
+
+/** The body of a shader, once for each of `n` invocations `i`. */
+export const shader = (bindings: string, n: number, body: string): string => `${bindings}
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let i = id.x;
+  if (i >= ${n}u) { return; }
+  ${body}
+}`;
+
+export const workgroups = (n: number): [number, number, number] => [Math.ceil(n / 64), 1, 1];
+
+/** y[i] = scale · x[(i + shift) mod n] + 1. `scale` is uniform 0. */
+export const shiftPass = (n: number, shift: number): Pass => ({
+  code: shader(
+    `@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> uniforms: array<vec4<u32>, 1>;`,
+    n,
+    `y[i] = bitcast<f32>(uniforms[0].x) * x[(i + ${shift}u) % ${n}u] + 1.0;`,
+  ),
+  bindings: [read(0), write(1)],
+  uniforms: true,
+  workgroups: workgroups(n),
+});
+
+/** What `shiftPass` computes. */
+export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
+  const s = Math.fround(scale);
+  return x.map((_, i) => Math.fround(Math.fround(x[(i + shift) % x.length] * s) + 1));
+}
+
+export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]])[], rest: Partial<Plan> = {}): Plan {
+  return {
+    key: "test",
+    kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
+    slots: [],
+    externals: [],
+    uniforms: 0,
+    ...rest,
+  };
+}
+
+export const external = (index: number): BufferRef => ({ kind: "external", index });
+export const slot = (index: number): BufferRef => ({ kind: "slot", index });
+
+/** Shifts one after another from external 0 to external 1, each by a slot of its own. */
+export function chain(n: number, shifts: readonly number[]): Plan {
+  const last = shifts.length - 1;
+  return planOf(
+    shifts.map((shift, i) => [
+      kernelOf(`shift ${shift}`, n, programOf([shiftPass(n, shift)])),
+      [i === 0 ? external(0) : slot(i - 1), i === last ? external(1) : slot(i)],
+    ]),
+    {
+      slots: shifts.slice(1).map((_, i) => ({ bytes: 4 * n, first: i, last: i + 1 })),
+      externals: [4 * n, 4 * n],
+      uniforms: 1,
+    },
+  );
+}
+
+export const uniform = (value: number): Uint32Array => new Uint32Array(Float32Array.of(value).buffer);
