@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { findAdapter, findTestAdapter } from "./lib/adapter.mjs";
+import { findAdapter, findTestAdapter, testAdapters } from "./lib/adapter.mjs";
 import { findChromium } from "./lib/chromium.mjs";
 import { chromiumCommand, installChromium } from "./lib/install-chromium.mjs";
 import { manifest, pnpm } from "./lib/pnpm.mjs";
@@ -84,16 +84,24 @@ Chromium's SwiftShader computes in software, slowly. To install it:
   return adapter.env;
 }
 
-/** Everything that tests need besides. */
+/** Everything that tests need besides: a Chromium, and an adapter that computes the same on every machine. */
 async function setupTests() {
-  const ready = async () => (findChromium() ? await findTestAdapter() : undefined);
-  const adapter = (await ready()) ?? (await installChromium().then(ready));
-  if (!adapter) {
-    const missing = findChromium() ? "no WebGPU adapter computes here" : "there is no Chromium here";
-    fail(`${missing}. Tests of pages run in Chromium, and those of the webgpu device on its
-SwiftShader, an adapter in software. Install it, then run the command again:
+  if (!findChromium()) await installChromium();
+  if (!findChromium()) {
+    fail(`there is no Chromium here. Tests of pages run in one, and those of the webgpu device on its SwiftShader,
+an adapter in software. Install it, then run the command again:
 
   ${chromiumCommand}`);
+  }
+  const adapter = await findTestAdapter();
+  if (!adapter) {
+    fail(`no WebGPU adapter computes here. Tried:
+
+${testAdapters()
+  .map(({ name }) => `  ${name}`)
+  .join("\n")}
+
+A Chromium with its SwiftShader is one that does: ${chromiumCommand}`);
   }
   console.log(`tests of webgpu run on ${adapter.name}`);
 }

@@ -13,7 +13,10 @@ import { runNode } from "./process.mjs";
 const CHOICES = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "KINDLING_WEBGPU_BACKEND"];
 
 /** What Dawn finds in the environment as it is: a graphics card, or what the variables above say. @type {Adapter} */
-const FOUND = { name: "the adapter of this environment", env: {} };
+const given = { name: "the adapter of this environment", env: {} };
+
+/** One Vulkan driver, and no other way to an adapter. */
+const vulkan = (/** @type {string} */ driver) => ({ VK_DRIVER_FILES: driver, KINDLING_WEBGPU_BACKEND: "vulkan" });
 
 /** Chromium's software driver, through the Vulkan loader that lies beside it. @returns {Adapter[]} */
 function swiftShaders() {
@@ -23,7 +26,7 @@ function swiftShaders() {
     .filter(({ driver }) => existsSync(driver))
     .map(({ folder, driver }) => ({
       name: `SwiftShader in ${folder}`,
-      env: { VK_DRIVER_FILES: driver, LD_LIBRARY_PATH: others ? `${folder}${delimiter}${others}` : folder },
+      env: { ...vulkan(driver), LD_LIBRARY_PATH: others ? `${folder}${delimiter}${others}` : folder },
     }));
 }
 
@@ -31,22 +34,22 @@ function swiftShaders() {
 function lavapipes() {
   const folder = "/usr/share/vulkan/icd.d";
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => /^lvp_icd.*\.json$/.test(file)) : [];
-  return files.map((file) => ({ name: `lavapipe in ${folder}`, env: { VK_DRIVER_FILES: join(folder, file) } }));
+  return files.map((file) => ({ name: `lavapipe in ${folder}`, env: vulkan(join(folder, file)) }));
 }
 
-/** Mesa's software driver for OpenGL ES: WebGPU's compatibility mode. Dawn wants Debian's libegl-dev. @type {Adapter} */
-const llvmpipe = {
-  name: "llvmpipe through OpenGL ES",
-  env: { EGL_PLATFORM: "surfaceless", LIBGL_ALWAYS_SOFTWARE: "1", KINDLING_WEBGPU_BACKEND: "opengles" },
-};
+/** WebGPU's compatibility mode, on a graphics card or on Mesa's software driver. Dawn wants Debian's libegl-dev. @type {Adapter} */
+const gles = { name: "OpenGL ES", env: { EGL_PLATFORM: "surfaceless", KINDLING_WEBGPU_BACKEND: "opengles" } };
+
+/** Mesa's software driver even where there is a card. @type {Adapter} */
+const llvmpipe = { name: "llvmpipe", env: { ...gles.env, LIBGL_ALWAYS_SOFTWARE: "1" } };
 
 /**
  * What tests may take, the preferred one first. Elsewhere than on Linux, and with `KINDLING_TEST_ADAPTER=hardware`, that
  * is the adapter which a program would find by itself.
  */
-function testAdapters() {
-  const asFound = process.platform !== "linux" || process.env.KINDLING_TEST_ADAPTER === "hardware";
-  return asFound || CHOICES.some((name) => process.env[name]) ? [FOUND] : [...swiftShaders(), ...lavapipes(), llvmpipe];
+export function testAdapters() {
+  const wanted = process.env.KINDLING_TEST_ADAPTER === "hardware" || CHOICES.some((name) => process.env[name]);
+  return wanted || process.platform !== "linux" ? [given] : [...swiftShaders(), ...lavapipes(), llvmpipe];
 }
 
 /** The first that computes, with what its driver calls itself. @type {(adapters: Adapter[]) => Promise<Adapter | undefined>} */
@@ -62,8 +65,8 @@ async function firstWorking(adapters) {
 /** The adapter that tests take, if one works. */
 export const findTestAdapter = () => firstWorking(testAdapters());
 
-/** The adapter that a person's run takes, if one works: a graphics card rather than one in software. */
-export const findAdapter = () => firstWorking([FOUND, ...testAdapters()]);
+/** The adapter that a person's run takes, if one works: rather what the device finds by itself than one for tests. */
+export const findAdapter = () => firstWorking([given, gles, ...testAdapters()]);
 
 /** The environment for tests that nobody has set up, hence not probed. */
 export const testEnvironment = () => testAdapters()[0].env;
