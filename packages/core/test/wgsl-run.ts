@@ -29,10 +29,10 @@ export class WgslRunner {
     readonly device: GPUDevice,
   ) {}
 
-  /** Opens the adapter of the environment: Vulkan's, or with DAWN_BACKEND=opengles that of OpenGL ES. Throws where
+  /** Opens the adapter of the environment: Vulkan's, or with KINDLING_WEBGPU_BACKEND=opengles that of OpenGL ES. Throws where
    *  there is none. */
   static async open(): Promise<WgslRunner> {
-    const backend = process.env.DAWN_BACKEND;
+    const backend = process.env.KINDLING_WEBGPU_BACKEND;
     const gpu = create(backend ? [`backend=${backend}`] : []);
     const adapter = await gpu.requestAdapter({ featureLevel: backend === "opengles" ? "compatibility" : "core" });
     if (!adapter) throw new Error("no WebGPU adapter; expected one, such as SwiftShader through VK_DRIVER_FILES");
@@ -40,7 +40,7 @@ export class WgslRunner {
   }
 
   /** The value of `expression` for every element of the inputs, which it calls x, y and z. `functions` is what it
-   *  calls: WGSL declarations. */
+   *  calls: WGSL declarations. Throws where the shader does not compile. */
   async map<R extends Element>(
     functions: string,
     expression: string,
@@ -50,6 +50,9 @@ export class WgslRunner {
     const { device } = this;
     const code = shader(functions, expression, result, inputs.map(elementOf));
     const module = device.createShaderModule({ code });
+    const { messages } = await module.getCompilationInfo();
+    const error = messages.find((m) => m.type === "error");
+    if (error) throw new Error(`line ${error.lineNum}: ${error.message}\n${code}`);
     const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
     const size = inputs[0].byteLength;
     const output = device.createBuffer({ size, usage: OUTPUT });
