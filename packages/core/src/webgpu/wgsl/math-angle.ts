@@ -1,6 +1,6 @@
 /**
  * Sine and cosine in WGSL: x is reduced to |r| ≤ π/4 by the nearest multiple of π/2, then the polynomials of
- * cpu/math.ts. Up to 2¹³ quarter turns that multiple is subtracted in parts; beyond, x · 2/π is computed modulo 4 in
+ * cpu/math.ts. Up to |x| = 2¹³ that multiple is subtracted in parts; beyond, x · 2/π is computed modulo 4 in
  * integers (Payne and Hanek), from those bits of 2/π that the exponent asks for.
  */
 

@@ -63,12 +63,6 @@ export const BITS = {
   return bitcast<f32>(select(bitcast<u32>(min(x, y)), ${NAN}, largest > ${INFINITY}));
 }
 `,
-  /** x ≠ y, true if one of them is NaN. Adapters get <, ≤ and = of NaN right, but not this one. */
-  k_ne: `fn k_ne(x: f32, y: f32) -> bool {
-  let largest = max(bitcast<u32>(x) & ${MAGNITUDE}, bitcast<u32>(y) & ${MAGNITUDE});
-  return x != y || largest > ${INFINITY};
-}
-`,
   /** The nearest whole number, half to even. */
   k_round: `fn k_round(x: f32) -> f32 {
   return round(x);

@@ -1,10 +1,11 @@
 /**
  * The functions that shaders call where WGSL's built-ins promise too little: exp may be off by 3 + 2·|x| ulp, log, sin
  * and cos are bounded absolutely, tanh and pow by what they may be made of, and NaN and infinities are open everywhere.
- * What +, −, ×, ÷, floor, ceil, trunc, <, ≤, = and the bitwise operators give is taken as it is. The errors stated are
- * the larger of those measured on SwiftShader and llvmpipe in dense sweeps against f64, in units in the last place
- * (ulp). Drivers that regroup sums and fuse products add little: compiled as C++ by clang and gcc with -ffast-math, no
- * function is off by more than 2.5 ulp. Adapters may take denormal numbers for zero.
+ * What +, −, ×, ÷, floor, ceil, trunc, <, ≤, = and the bitwise operators give is taken as it is; ≠ is not, as there are
+ * adapters to which NaN ≠ x is false, but x = y negated will do. The errors stated are the larger of those measured on
+ * SwiftShader and llvmpipe in dense sweeps against f64, in units in the last place (ulp). Drivers that regroup sums and
+ * fuse products add little: compiled as C++ by clang and gcc with -ffast-math, no function is off by more than 2.5 ulp.
+ * Adapters may take denormal numbers for zero.
  */
 
 import { ANGLE } from "./math-angle.js";
