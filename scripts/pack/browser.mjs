@@ -37,7 +37,7 @@ export function noNodeModules(found = fail) {
 
 /** @type {(offender: { importer: string | undefined, source: string }) => never} */
 function fail({ importer, source }) {
-  throw new Error(`${importer ?? "the bundle"} imports ${source}, which browsers do not have`);
+  throw new Error(`${importer ?? "the bundle"} imports ${source}, which browsers cannot load`);
 }
 
 /**

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { build, preview } from "vite";
 import { findChromium } from "../../../scripts/lib/chromium.mjs";
-import { isolation } from "../vite.config.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -13,9 +12,8 @@ export async function buildPage(): Promise<void> {
   await build({ root, logLevel: "warn" });
 }
 
-/** Serves the bundled page at an address of this machine, with the headers of cross-origin isolation or without. */
-export async function servePage(isolated: boolean): Promise<{ url: string; close: () => Promise<void> }> {
-  const headers = isolated ? isolation : {};
+/** Serves the bundled page at an address of this machine, its answers with the given headers. */
+export async function servePage(headers: Record<string, string>): Promise<{ url: string; close: () => Promise<void> }> {
   const server = await preview({
     root,
     configFile: false,
@@ -36,8 +34,14 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: [...webgpu, "--js-flags=--expose-gc"] });
 }
 
-/** A page that tells what went wrong in it: errors and warnings on the console, exceptions and rejections nobody took. */
-export async function openPage(browser: Browser, cores: number): Promise<{ page: Page; complaints: string[] }> {
+/** A page, and what went wrong in it: errors and warnings on the console, exceptions and rejections nobody took. */
+export interface Visit {
+  readonly page: Page;
+  readonly complaints: string[];
+}
+
+/** An empty page. The browser says that it has `cores`, so that threads can be counted on any machine. */
+export async function openPage(browser: Browser, cores: number): Promise<Visit> {
   const page = await browser.newPage();
   const complaints: string[] = [];
   page.on("console", (message) => {

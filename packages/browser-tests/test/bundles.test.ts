@@ -68,7 +68,7 @@ describe("the check of bundles", () => {
     const folder = install(title, files, manifest);
     expect(await nodeModulesInBundle("offender", folder)).toEqual([line]);
     const { source } = /imports (?<source>.*)/.exec(line)!.groups!;
-    await expect(viteBuild(folder)).rejects.toThrow(`imports ${source}, which browsers do not have`);
+    await expect(viteBuild(folder)).rejects.toThrow(`imports ${source}, which browsers cannot load`);
   });
 
   it("takes what browsers are given in place of Node", async () => {

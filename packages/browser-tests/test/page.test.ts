@@ -1,12 +1,13 @@
-/** The page in a real browser: on each device, cross-origin isolated and not. */
+/** The page in a real browser: on each device, cross-origin isolated and not, and where something is missing. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { PageReport } from "../src/report.js";
-import { buildPage, openPage, servePage, startBrowser } from "./browser.js";
+import { isolation } from "../vite.config.js";
+import { buildPage, openPage, servePage, startBrowser, type Visit } from "./browser.js";
 
-/** What the browser says it has, so that threads can be counted on any machine. */
 const CORES = 3;
+const DEVICES = ["cpu", "webgpu"];
 
 let browser: Browser;
 beforeAll(async () => {
@@ -15,70 +16,132 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-const DEVICES = ["cpu"];
+let visit: Visit;
+beforeEach(async () => {
+  visit = await openPage(browser, CORES);
+});
+afterEach(() => visit?.page.close());
 
-describe.each([true, false])("a page whose cross-origin isolation is %s", (isolated) => {
-  let server: Awaited<ReturnType<typeof servePage>>;
-  beforeAll(async () => {
-    server = await servePage(isolated);
-  });
-  afterAll(() => server?.close());
+/** Serves the page with headers, opens it, and gives what it found. */
+async function report(page: Page, device: string, headers: Record<string, string>): Promise<PageReport> {
+  const server = await servePage(headers);
+  try {
+    await page.goto(`${server.url}?device=${device}`);
+    return await page.evaluate((): Promise<PageReport> => window.kindling);
+  } finally {
+    await server.close();
+  }
+}
 
-  it.each(DEVICES)(
-    "computes on %s what PyTorch computes",
-    async (device) => {
-      const { page, complaints } = await openPage(browser, CORES);
-      await page.goto(`${server.url}?device=${device}`);
-      const { facts, operators, training } = await page.evaluate((): Promise<PageReport> => window.kindling);
+describe.each(DEVICES)("on %s", (device) => {
+  const losses: (readonly number[])[] = [];
+
+  it.each([
+    { isolated: true, headers: isolation },
+    { isolated: false, headers: {} },
+  ])(
+    "computes what PyTorch computes, cross-origin isolated: $isolated",
+    async ({ isolated, headers }) => {
+      const { facts, operators, training } = await report(visit.page, device, headers);
 
       expect(facts).toMatchObject({ device, crossOriginIsolated: isolated, cores: CORES });
       if (device === "cpu") expect(facts.threads).toBe(isolated ? CORES : 1);
 
-      const others = operators.lines.filter((line) => !/^skip .* is not built yet$/.test(line));
-      expect(others).toEqual([]);
+      expect(operators.lines.filter((line) => !/^skip .* is not built yet$/.test(line))).toEqual([]);
       expect(operators).toMatchObject({ failed: 0, skipped: operators.lines.length });
       expect(operators.passed).toBeGreaterThanOrEqual(225);
 
       expect(training.lines).toEqual([expect.stringMatching(/^ok .*training\/small-cnn: error/)]);
       expect(training).toMatchObject({ passed: 1, failed: 0, skipped: 0 });
       expect(training.losses).toHaveLength(20);
+      losses.push(training.losses);
       // A collection may leave a tensor that the stack seems to hold, so the lowest counts of two epochs are compared.
       expect(Math.min(...training.tensors.slice(16))).toBe(Math.min(...training.tensors.slice(8, 12)));
-      expect(complaints).toEqual([]);
-      await page.close();
+      expect(visit.complaints).toEqual([]);
     },
     120_000,
   );
+
+  it("computes the same bits with and without cross-origin isolation", () => {
+    expect(losses).toHaveLength(2);
+    expect(losses[0]).toEqual(losses[1]);
+  });
 });
 
-it("says which number is not the one that PyTorch reached", async () => {
-  const server = await servePage(true);
-  const { page } = await openPage(browser, CORES);
-  await page.route(/small-cnn.*json/, async (route) => {
-    const golden = await (await route.fetch()).json();
-    golden.losses[7] += 0.001;
-    await route.fulfill({ json: golden });
+it("computes on one thread where the page's policy forbids workers made of text", async () => {
+  const policy = "default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'";
+  const { facts, operators, training } = await report(visit.page, "cpu", {
+    ...isolation,
+    "Content-Security-Policy": policy,
   });
-  await page.goto(`${server.url}?device=cpu`);
-  const { training } = await page.evaluate((): Promise<PageReport> => window.kindling);
+  expect(facts).toMatchObject({ device: "cpu", threads: 1, crossOriginIsolated: true });
+  expect(operators.failed + training.failed).toBe(0);
+});
+
+describe("where the browser has no WebGPU", () => {
+  beforeEach(() => visit.page.addInitScript(() => Object.defineProperty(navigator, "gpu", { value: undefined })));
+
+  it("the device webgpu is refused with what to do", async () => {
+    await expect(report(visit.page, "webgpu", {})).rejects.toThrow(/NoAdapterError.*WebGPU/);
+    await visit.page.locator("#status", { hasText: "NoAdapterError" }).waitFor();
+  });
+
+  it("the device auto is cpu", async () => {
+    const { facts, training } = await report(visit.page, "auto", {});
+    expect(facts.device).toBe("cpu");
+    expect(training.failed).toBe(0);
+    expect(visit.complaints).toEqual([]);
+  });
+});
+
+it("a device that is lost is an error in every check after it, and none goes unheard", async () => {
+  await visit.page.addInitScript(() => {
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (descriptor) {
+      const device = await requestDevice.call(this, descriptor);
+      const { submit } = GPUQueue.prototype;
+      let left = 50;
+      device.queue.submit = function (commands) {
+        submit.call(this, commands);
+        if (--left === 0) device.destroy();
+        return undefined;
+      };
+      return device;
+    };
+  });
+  const { operators, training } = await report(visit.page, "webgpu", {});
+  const failures = [...operators.lines, ...training.lines].filter((line) => !line.startsWith("skip"));
+  expect(failures.filter((line) => !/^FAIL .*: DeviceError: .*lost/.test(line))).toEqual([]);
+  expect(operators.passed).toBeGreaterThan(0);
+  expect(operators.failed).toBeGreaterThan(operators.passed);
   expect(training).toMatchObject({ passed: 0, failed: 1 });
-  expect(training.lines[0]).toMatch(/^FAIL {2}training\/small-cnn: loss 7: got 0\.198\d*, want 0\.199\d*/);
-  await page.locator("#failures", { hasText: "loss 7" }).waitFor({ state: "visible" });
-  await page.close();
-  await server.close();
+  expect(visit.complaints).toEqual([]);
 });
 
-it("hears what goes wrong in a page", async () => {
-  const { page, complaints } = await openPage(browser, CORES);
-  await page.evaluate(() => {
-    console.error("one");
-    console.warn("two");
-    void Promise.reject(new Error("three"));
-    setTimeout(() => {
-      throw new Error("four");
+describe("the page", () => {
+  it("says which number is not the one that PyTorch reached", async () => {
+    await visit.page.route(/small-cnn.*json/, async (route) => {
+      const golden = await (await route.fetch()).json();
+      golden.losses[7] += 0.001;
+      await route.fulfill({ json: golden });
     });
+    const { training } = await report(visit.page, "cpu", isolation);
+    expect(training).toMatchObject({ passed: 0, failed: 1 });
+    expect(training.lines[0]).toMatch(/^FAIL {2}training\/small-cnn: loss 7: got 0\.198\d*, want 0\.199\d*/);
+    await visit.page.locator("#failures", { hasText: "loss 7" }).waitFor();
   });
-  await expect.poll(() => complaints.length).toBe(4);
-  expect(complaints.sort()).toEqual(["error: one", "uncaught: Error: four", "uncaught: Error: three", "warning: two"]);
-  await page.close();
+
+  it("is heard when something goes wrong in it", async () => {
+    await visit.page.evaluate(() => {
+      console.error("one");
+      console.warn("two");
+      void Promise.reject(new Error("three"));
+      setTimeout(() => {
+        throw new Error("four");
+      });
+    });
+    await expect.poll(() => visit.complaints.length).toBe(4);
+    const expected = ["error: one", "uncaught: Error: four", "uncaught: Error: three", "warning: two"];
+    expect(visit.complaints.sort()).toEqual(expected);
+  });
 });
