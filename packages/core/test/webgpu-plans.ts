@@ -50,6 +50,58 @@ export const shiftPass = (n: number, shift: number): Pass => ({
   workgroups: workgroups(n),
 });
 
+/** Calls a function that there is none of. */
+export const brokenPass = (n: number): Pass => ({
+  code: shader(`@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n`, n, "y[i] = nothing(1.0);"),
+  bindings: [write(0)],
+  uniforms: false,
+  workgroups: workgroups(n),
+});
+
+/** y = x backwards, both of them in three pieces. */
+export function piecewisePass(n: number, piece: number): Pass {
+  const names = ["x0", "x1", "x2", "y0", "y1", "y2"];
+  const bindings = names.map((name, i) => {
+    const access = name.startsWith("x") ? "read" : "read_write";
+    return `@group(0) @binding(${i}) var<storage, ${access}> ${name}: array<f32>;`;
+  });
+  const body = `var value: f32;
+  let j = ${n - 1}u - i;
+  switch (j / ${piece}u) {
+    case 0u: { value = x0[j % ${piece}u]; }
+    case 1u: { value = x1[j % ${piece}u]; }
+    default: { value = x2[j % ${piece}u]; }
+  }
+  switch (i / ${piece}u) {
+    case 0u: { y0[i % ${piece}u] = value; }
+    case 1u: { y1[i % ${piece}u] = value; }
+    default: { y2[i % ${piece}u] = value; }
+  }`;
+  return {
+    code: shader(bindings.join("\n"), n, body),
+    bindings: [read(0, 0), read(0, 1), read(0, 2), write(1, 0), write(1, 1), write(1, 2)],
+    uniforms: false,
+    workgroups: workgroups(n),
+  };
+}
+
+/** One kernel of two passes: y = (x + 1) + 1, by way of scratch. */
+export function copyThroughScratch(n: number): Plan {
+  const code = shader(
+    `@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;`,
+    n,
+    "y[i] = x[i] + 1.0;",
+  );
+  const pass = (bindings: Pass["bindings"]): Pass => ({ code, bindings, uniforms: false, workgroups: workgroups(n) });
+  const kernel = kernelOf(
+    "twice",
+    n,
+    programOf([pass([read(0), writeScratch(0)]), pass([readScratch(0), write(1)])], [n]),
+  );
+  return planOf([[kernel, [external(0), external(1)]]], { externals: [4 * n, 4 * n] });
+}
+
 /** What `shiftPass` computes. */
 export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
   const s = Math.fround(scale);

@@ -23,6 +23,8 @@ import { fromWords, toWords } from "./words.js";
 
 const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
 
+const sum = (list: readonly number[]): number => list.reduce((total, x) => total + x, 0);
+
 class WebGpuBuffer implements DeviceBuffer {
   freed = false;
 
@@ -106,7 +108,7 @@ export class WebGpuDevice implements Device {
   }
 
   allocate(bytes: number, purpose = "a buffer"): DeviceBuffer {
-    const pieces = this.#take(this.#open(), bytes, purpose);
+    const [pieces] = this.#take(this.#open(), [bytes], purpose);
     this.#bytes += bytes;
     this.#buffers++;
     this.#peak = Math.max(this.#peak, this.#bytes);
@@ -136,9 +138,9 @@ export class WebGpuDevice implements Device {
         gpu.queue.writeBuffer(pieces[p].gpu, 0, part as Uint32Array<ArrayBuffer>);
       }
     };
-    const ticket = ledger.open();
+    const what = (): string => `the upload of ${words.byteLength} bytes to ${purpose}`;
+    const ticket = ledger.open(what);
     queue.add(() => {
-      const what = (): string => `the upload of ${words.byteLength} bytes to ${purpose}`;
       void ledger.attempt(what, write).then(() => ledger.close(ticket));
     });
   }
@@ -151,7 +153,7 @@ export class WebGpuDevice implements Device {
       throw new DeviceError(`read of ${length} bytes at ${from} from a buffer of ${b.bytes} bytes`);
     const words = new ArrayBuffer(length);
     const what = (): string => `the read of ${length} bytes of ${b.purpose}`;
-    const ticket = ledger.open();
+    const ticket = ledger.open(what);
     queue.add(() => {
       const copied = ledger.failed ? Promise.resolve() : staging.read(this.#segments(b, from, length), words, what);
       // A mapping fails because of something that failed before, which is known by then, or soon.
@@ -195,9 +197,14 @@ export class WebGpuDevice implements Device {
           `of a plan that takes ${plan.externals.length} and ${plan.uniforms}`,
       );
     if (code.pipelines.length === 0) return;
-    const memory = { external: externals.map((b) => this.#own(b).pieces), object: this.#takeObjects(open, code) };
+    const { objects } = code.program;
+    const memory = {
+      external: externals.map((b) => this.#own(b).pieces),
+      object: this.#take(open, objects, "the slots and scratch of a run"),
+    };
+    this.#peak = Math.max(this.#peak, this.#bytes + sum(objects));
     const numbers = uniforms.slice();
-    const ticket = open.ledger.open("run");
+    const ticket = open.ledger.open(() => describeRun(code), "run");
     open.queue.add(() => {
       void execute(open, code, memory, numbers).then(() => open.ledger.close(ticket));
     }, code.ready);
@@ -246,35 +253,21 @@ export class WebGpuDevice implements Device {
     return buffer;
   }
 
-  /** Pieces for `bytes`: as many as it takes. */
-  #take({ pool }: Resources, bytes: number, purpose: string): Piece[] {
+  /** Pieces for each of `sizes` bytes: as many as it takes. */
+  #take({ pool }: Resources, sizes: readonly number[], purpose: string): Piece[][] {
     const most = pieceBytes(this.target);
-    const sizes: number[] = [];
-    for (let left = Math.max(bytes, ELEMENT_BYTES); left > 0; left -= most) sizes.push(Math.min(left, most));
-    const pieces = pool.take(sizes, purpose);
-    if (pieces) return pieces;
+    const cut = sizes.map((bytes) => {
+      const parts: number[] = [];
+      for (let left = Math.max(bytes, ELEMENT_BYTES); left > 0; left -= most) parts.push(Math.min(left, most));
+      return parts;
+    });
+    const pieces = pool.take(cut.flat(), purpose);
+    if (pieces) return cut.map(({ length }) => pieces.splice(0, length));
     throw new DeviceError(
-      `out of memory on the webgpu device: ${inMiB(bytes)} asked for ${purpose}; ${inMiB(this.#bytes)} live in ` +
+      `out of memory on the webgpu device: ${inMiB(sum(sizes))} asked for ${purpose}; ${inMiB(this.#bytes)} live in ` +
         `${this.#buffers} buffers, limit ${inMiB(this.#limit)}. ` +
         "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
     );
-  }
-
-  /** Memory for the slots and scratch of a run. */
-  #takeObjects(open: Resources, { program: { objects } }: PlanCode): Piece[][] {
-    const taken: Piece[][] = [];
-    let bytes = 0;
-    try {
-      for (const size of objects) {
-        taken.push(this.#take(open, size, "the slots and scratch of a run"));
-        bytes += size;
-      }
-    } catch (error) {
-      for (const pieces of taken) open.pool.give(pieces);
-      throw error;
-    }
-    this.#peak = Math.max(this.#peak, this.#bytes + bytes);
-    return taken;
   }
 
   /** Where bytes of a buffer lie. */
@@ -312,7 +305,7 @@ function open(gpu: GPUDevice, limit: number): Resources {
       create: (bytes, purpose) =>
         ledger.guard(
           () => `allocation of ${inMiB(bytes)} for ${purpose}, with ${inMiB(pool.reserved)} reserved in all,`,
-          () => gpu.createBuffer({ label: `${purpose}, ${bytes} bytes`, size: bytes, usage: PIECE_USAGE }),
+          () => gpu.createBuffer({ label: purpose, size: bytes, usage: PIECE_USAGE }),
         ),
       destroy: (piece) =>
         queue.add(() => {
@@ -348,7 +341,7 @@ async function execute(open: Resources, code: PlanCode, memory: RunMemory, numbe
     },
   );
   const submitting = ledger.attempt(
-    () => `a run of ${dispatches.length} dispatches`,
+    () => describeRun(code),
     () => {
       if (numbers.length > 0) gpu.queue.writeBuffer(uniforms, 0, numbers as Uint32Array<ArrayBuffer>);
       gpu.queue.submit([encode(gpu, code, bound)]);
@@ -357,6 +350,13 @@ async function execute(open: Resources, code: PlanCode, memory: RunMemory, numbe
   // It may have been lost meanwhile, and then nobody waits for it any more.
   const done = ledger.failed ? undefined : gpu.queue.onSubmittedWorkDone().catch(() => {});
   await Promise.all([binding, submitting, done]);
+}
+
+function describeRun({ program: { dispatches } }: PlanCode): string {
+  const [first, last] = [dispatches[0].name, dispatches[dispatches.length - 1].name];
+  return dispatches.length === 1
+    ? `kernel ${first}`
+    : `the run of ${dispatches.length} dispatches from ${first} to ${last}`;
 }
 
 /** The dispatches of a plan as one pass. The debug groups make the messages of the GPU name the kernel. */

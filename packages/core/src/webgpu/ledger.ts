@@ -15,12 +15,14 @@ interface Fault {
   readonly message: string;
 }
 
+const ADVICE = ". What came after it was skipped; make a new device and restore from the last checkpoint";
+
 const SCOPES = ["out-of-memory", "internal", "validation"] as const;
 
 export class Ledger {
   #tickets = 0;
-  /** Tickets of what has not ended, the oldest first; and those of runs among them. */
-  readonly #open = new Set<number>();
+  /** What has not ended, in words, by ticket, the oldest first; and the tickets of runs among them. */
+  readonly #open = new Map<number, () => string>();
   readonly #runs = new Set<number>();
   #waiters: Waiter[] = [];
   #marks = 0;
@@ -34,7 +36,8 @@ export class Ledger {
     });
     void gpu.lost.then(({ reason, message }) => {
       const why = reason === "destroyed" ? "its GPUDevice was destroyed" : message || "the driver gives no reason";
-      this.end(`the webgpu device was lost: ${why}`);
+      const [oldest] = this.#open.values();
+      this.end(`the webgpu device was lost${oldest ? ` during ${oldest()}` : ""}: ${why}${ADVICE}`);
     });
   }
 
@@ -48,10 +51,10 @@ export class Ledger {
   }
 
   /** A ticket for something that begins, and that must be closed when it ends. */
-  open(kind: "run" | "other" = "other"): number {
+  open(what: () => string, kind: "run" | "other" = "other"): number {
     const ticket = ++this.#tickets;
     if (this.#ended) return ticket;
-    this.#open.add(ticket);
+    this.#open.set(ticket, what);
     if (kind === "run") this.#runs.add(ticket);
     return ticket;
   }
@@ -68,10 +71,7 @@ export class Ledger {
       this.#waiters.push({ ticket, resolve });
       this.#answer();
     });
-    if (this.#fault)
-      throw new DeviceError(
-        `${this.#fault.message}. What came after it was skipped; make a new device and restore from the last checkpoint`,
-      );
+    if (this.#fault) throw new DeviceError(this.#fault.message);
   }
 
   /** As `until`, for everything but the last `runs` runs. */
@@ -86,12 +86,12 @@ export class Ledger {
 
   /** Notes a failure of what was asked at a mark. The earliest is reported: the others follow from it. */
   fail(mark: number, message: string): void {
-    if (!this.#fault || mark < this.#fault.mark) this.#fault = { mark, message };
+    this.#note(mark, message + ADVICE);
   }
 
   /** Nothing that is open will end by itself any more, for this reason. */
   end(message: string): void {
-    this.fail(this.mark(), message);
+    this.#note(this.mark(), message);
     this.#ended = true;
     this.#open.clear();
     this.#runs.clear();
@@ -100,7 +100,7 @@ export class Ledger {
 
   /** Asks something of the GPU. What fails in it, now or when the GPU gets to it, is a failure of `what`. */
   guard<T>(what: () => string, act: () => T): T {
-    const ticket = this.open();
+    const ticket = this.open(what);
     const mark = this.mark();
     try {
       return this.#inScopes(act, (error) => {
@@ -130,6 +130,10 @@ export class Ledger {
     });
   }
 
+  #note(mark: number, message: string): void {
+    if (!this.#fault || mark < this.#fault.mark) this.#fault = { mark, message };
+  }
+
   #inScopes<T>(act: () => T, then: (error: GPUError | undefined) => void): T {
     for (const scope of SCOPES) this.gpu.pushErrorScope(scope);
     try {
@@ -142,7 +146,7 @@ export class Ledger {
   }
 
   #answer(): void {
-    const [oldest = Infinity] = this.#open;
+    const [oldest = Infinity] = this.#open.keys();
     const answered = this.#waiters.filter(({ ticket }) => ticket < oldest);
     if (answered.length === 0) return;
     this.#waiters = this.#waiters.filter(({ ticket }) => ticket >= oldest);
@@ -150,6 +154,9 @@ export class Ledger {
   }
 }
 
-/** Dawn's messages end in a line break. */
+/** `message` is Dawn's, of several lines that end in a full stop. */
 export const failureOf = (what: string, message: string): string =>
-  `${what} failed on the webgpu device: ${message.trim()}`;
+  `${what} failed on the webgpu device: ${message
+    .trim()
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/\.$/, "")}`;

@@ -75,7 +75,7 @@ export class Pool {
       const at = list.findIndex(({ id }) => id < piece.id);
       list.splice(at < 0 ? list.length : at, 0, piece);
     }
-    this.#trim(KEEP * Math.max(this.#high, this.#highBefore) + SPARE);
+    this.#trim(this.#bound);
   }
 
   /** A run was enqueued: what was needed long ago is not needed any more. */
@@ -83,12 +83,19 @@ export class Pool {
     if (++this.#runs % WINDOW) return;
     this.#highBefore = this.#high;
     this.#high = this.#inUse;
+    this.#trim(this.#bound);
+  }
+
+  /** Bytes that may be reserved, so that what is used again need not be made again. */
+  get #bound(): number {
+    return KEEP * Math.max(this.#high, this.#highBefore) + SPARE;
   }
 
   /** The idle piece of that size with the lowest id, so that equal steps take equal pieces; or a new one. */
   #takeOne(bytes: number, purpose: string): Piece | undefined {
     const idle = this.#idle.get(bytes)?.pop();
     if (idle) {
+      idle.gpu.label = purpose;
       this.#order.delete(idle);
       this.#idleBytes -= bytes;
       this.#inUse += bytes;

@@ -57,7 +57,7 @@ export class Pipelines {
   }
 
   async #make(code: string, layout: GPUPipelineLayout, label: string): Promise<GPUComputePipeline | undefined> {
-    const ticket = this.ledger.open();
+    const ticket = this.ledger.open(() => `the compilation of kernel ${label}`);
     const mark = this.ledger.mark();
     try {
       // What is wrong with the shader makes the pipeline fail, and is reported there.

@@ -6,8 +6,8 @@ import { ELEMENT_BYTES, type Target } from "./program.js";
 /** Limits that are raised to the adapter's: they decide how large a tensor and how many fused operands one kernel takes. */
 const RAISED = ["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage"] as const;
 
-/** Larger pieces would take addresses in bytes beyond 32 bits. */
-const LARGEST_PIECE = 2 ** 31;
+/** Larger pieces would take addresses in bytes beyond 32 bits. SwiftShader claims 1 GiB, and falls a little short of it. */
+const LARGEST_PIECE = { hardware: 2 ** 31, software: 2 ** 29 };
 
 export const raisedLimits = (limits: GPUSupportedLimits): Record<string, number> =>
   Object.fromEntries(RAISED.map((name) => [name, limits[name]]));
@@ -18,7 +18,7 @@ export function targetOf(limits: GPUSupportedLimits, tighter: WebGpuLimits, soft
     limits.maxBufferSize,
     tighter.bindingBytes ?? Infinity,
     tighter.bufferBytes ?? Infinity,
-    LARGEST_PIECE,
+    software ? LARGEST_PIECE.software : LARGEST_PIECE.hardware,
   );
   return {
     storageBuffers: Math.min(limits.maxStorageBuffersPerShaderStage, tighter.storageBuffers ?? Infinity),
