@@ -66,7 +66,10 @@ async function useAlone(one, all) {
   const folder = await install(one.name.replace("@kindling/", "only-"), closure([one], all));
   if (folder === undefined) return;
   await mustRun(`import ${one.name}`, folder, ["--input-type=module", "--eval", `await import("${one.name}")`]);
-  if (one.command) await mustRun("kindling --help", folder, [`node_modules/${one.name}/bin/kindling.js`, "--help"]);
+  if (!one.command) return;
+  // The doctor also tells that the optional package webgpu is not there.
+  for (const what of ["--help", "doctor"])
+    await mustRun(`kindling ${what}`, folder, [`node_modules/${one.name}/bin/kindling.js`, what]);
 }
 
 /** @type {(all: Package[]) => Promise<void>} */
