@@ -72,6 +72,13 @@ describe("the runner", () => {
     expect(code).toBe(0);
   });
 
+  test("on webgpu leaves large models out unless it is told --slow, and names them", () => {
+    const { code, output, closing } = run(bundled, "models", "--device", "webgpu", "--filter", "resnext50");
+    expect(output).toContain("slow  models/resnext50_32x4d: left out; --slow runs it");
+    expect(closing).toBe("0 passed, 0 failed, 0 skipped, 1 left out");
+    expect(code).toBe(1);
+  });
+
   test("does not pass where nothing ran, or for a part that is none", () => {
     const empty = join(temporary, "empty");
     mkdirSync(empty);
