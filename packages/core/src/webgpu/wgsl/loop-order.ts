@@ -19,11 +19,16 @@ const NEIGHBOURS = 32;
 /** Transfers that an access of neighbouring invocations takes, against one where they are the same or neighbours. */
 const transfers = (stride: number): number => (stride === 0 ? 0.25 : Math.min(Math.abs(stride), 8));
 
-/** Every access that a point makes: what its values load, and its stores, which cost about twice as much. */
+/** Every access, and how much it counts: once a point or once a row, and stores about twice as much as loads. */
 function accessesOf(kernel: LoopKernel): { access: Access; weight: number }[] {
+  const points = Math.max(
+    1,
+    kernel.inner.reduce((a, b) => a * b, 1),
+  );
   return kernel.stages.flatMap((stage) => {
-    const read = [...loadedSources([stage.value])].map((s) => ({ access: kernel.sources[s], weight: 1 }));
-    return stage.kind === "store" ? [...read, { access: stage.target, weight: 2 }] : read;
+    const weight = stage.kind === "store" && stage.per === "row" ? 1 / points : 1;
+    const loads = [...loadedSources([stage.value])].map((s) => ({ access: kernel.sources[s], weight }));
+    return stage.kind === "store" ? [...loads, { access: stage.target, weight: 2 * weight }] : loads;
   });
 }
 

@@ -79,6 +79,8 @@ export class Values {
   private readonly lines: string[] = [];
   private readonly names = new Map<Expr, string>();
   private readonly uses = new Map<Expr, number>();
+  /** Expressions whose text WGSL evaluates when it compiles. */
+  private readonly constants = new Set<Expr>();
 
   /** `prefix` begins the names that this printer gives; names that `outer` has given are known. */
   constructor(
@@ -122,25 +124,26 @@ export class Values {
   private named(e: Expr, text: string): string {
     const name = `${this.prefix}${this.names.size}`;
     this.names.set(e, name);
+    this.constants.delete(e);
     this.lines.push(`let ${name} = ${text};`);
     return name;
   }
 
-  /** Operands of an operator. WGSL evaluates what consists of constants when it compiles, and refuses what overflows. */
+  /** Operands of an operator. Of nothing but constants WGSL would make another, and refuse what overflows; a name is
+   *  none. So is a division by what may be the constant 0. */
   private operands(e: Expr): string[] {
     const texts = e.args.map((a) => this.text(a));
-    const constant = e.args.every((a) => a.op === "const");
     const [first, second] = e.args;
-    if (constant && first.type !== "bool" && !this.names.has(first)) texts[0] = this.named(first, texts[0]);
-    const unfit = e.op === "div" ? second?.value === 0 : e.op === "shl" || e.op === "shr";
-    if (unfit && second.op === "const" && !this.names.has(second)) texts[1] = this.named(second, texts[1]);
-    return texts;
+    if (e.args.every((a) => this.constants.has(a))) this.named(first, texts[0]);
+    if (e.op === "div" && this.constants.has(second) && !second.value) this.named(second, texts[1]);
+    return e.args.map((a, i) => this.names.get(a) ?? texts[i]);
   }
 
   private fresh(e: Expr): string {
     const { shader, scope } = this;
     switch (e.op) {
       case "const":
+        this.constants.add(e);
         return literal(shader, e.value, e.type);
       case "uniform":
         return shader.uniform(e.value, e.type);
@@ -148,8 +151,11 @@ export class Values {
         return scope.position(e.value);
       case "acc":
         return scope.acc(e.value);
-      case "inside":
-        return this.inside(scope.sources[e.value].bounds);
+      case "inside": {
+        const inside = this.inside(scope.sources[e.value].bounds);
+        if (inside === "true" || inside === "false") this.constants.add(e);
+        return inside;
+      }
       case "load":
       case "loadAt":
         return this.load(e);
@@ -162,7 +168,10 @@ export class Values {
     const { shader, scope } = this;
     const source = scope.sources[e.value];
     const inside = this.inside(source.bounds);
-    if (inside === "false") return literal(shader, 0, e.type);
+    if (inside === "false") {
+      this.constants.add(e);
+      return literal(shader, 0, e.type);
+    }
     const value = shader.load(source, this.address(source, e.args));
     return inside === "true" ? value : `select(${literal(shader, 0, e.type)}, ${value}, ${inside})`;
   }
@@ -214,6 +223,13 @@ export class Values {
         return this.cast(from, e.type, x);
       case "bitcast":
         return from === e.type ? x : `bitcast<${e.type}>(${x})`;
+      case "eq":
+      case "ne": {
+        if (from !== "f32") return `(${x} ${INFIX[e.op]} ${y})`;
+        // x ≠ x asks whether x is NaN, and x = x whether it is not. Else ≠ as a comparison that NaN fails, negated.
+        const equal = e.args[0] === e.args[1] ? `!${shader.call("k_is_nan", x)}` : `(${x} == ${y})`;
+        return e.op === "eq" ? equal : equal.startsWith("!") ? equal.slice(1) : `!${equal}`;
+      }
       default: {
         const own = OWN[e.op];
         if (own && from === "f32") return shader.call(own, ...args);
@@ -227,7 +243,9 @@ export class Values {
 
   private cast(from: Scalar, to: Scalar, x: string): string {
     if (from === to) return x;
-    if (to === "bool") return `(${x} != ${from === "f32" ? "0f" : from === "i32" ? "0i" : "0u"})`;
+    // By the bits, since NaN is not zero and compilers may think otherwise.
+    if (to === "bool" && from === "f32") return `((bitcast<u32>(${x}) & 0x7fffffffu) != 0u)`;
+    if (to === "bool") return `(${x} != ${from === "i32" ? "0i" : "0u"})`;
     if (from !== "f32") return `${to}(${x})`;
     return this.shader.call(to === "i32" ? "k_f32_to_i32" : "k_f32_to_u32", x);
   }
