@@ -1,7 +1,14 @@
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { runProgram } from "./webgpu-process.js";
 
 const NO_DRIVER = { VK_DRIVER_FILES: "/none", VK_ICD_FILENAMES: "/none" };
+
+/** Prints why there is no device. */
+const SAY_WHY = `await start().catch((error) => console.log(error.name + ": " + error.message));`;
 
 describe("a process with a webgpu device", () => {
   it("exits by itself, with code 0, without closing the device", async () => {
@@ -111,15 +118,40 @@ describe.runIf(process.platform === "linux")("where Dawn finds no Vulkan", () =>
   });
 
   it("says what to install if nothing is there", async () => {
-    const { code, stdout } = await runProgram(
-      `
-      await start().catch((error) => console.log(error.name + ": " + error.message));
-    `,
-      { ...NO_DRIVER, KINDLING_WEBGPU_BACKEND: "vulkan" },
-    );
+    const { code, stdout } = await runProgram(SAY_WHY, { ...NO_DRIVER, KINDLING_WEBGPU_BACKEND: "vulkan" });
     expect(stdout).toMatch(
-      /^NoAdapterError: there is no adapter for the webgpu device\. .*mesa-vulkan-drivers.*chromium/,
+      /^NoAdapterError: there is no adapter for the webgpu device\. .*mesa-vulkan-drivers.*chromium.*cpu device$/,
     );
     expect(code).toBe(0);
+  });
+});
+
+describe("where there is no device", () => {
+  it("says which backends Dawn has, if there is none of the name", async () => {
+    const { stdout } = await runProgram(SAY_WHY, { KINDLING_WEBGPU_BACKEND: "glide" });
+    expect(stdout).toMatch(/^NoAdapterError: Dawn does not start on glide: .*vulkan/s);
+  });
+
+  it("does not take a software adapter for hardware", async () => {
+    const { stdout } = await runProgram(
+      `await WebGpuDevice.start({ adapter: "hardware" }, print).catch((error) => console.log(error.name, error.message));`,
+      { KINDLING_WEBGPU_BACKEND: "vulkan" },
+    );
+    expect(stdout).toMatch(/^NoAdapterError there is no hardware adapter .*only SwiftShader.*Use the cpu device/);
+  });
+
+  it("says how to install the package webgpu", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "kindling-"));
+    try {
+      for (const name of ["dist", "package.json"])
+        await cp(fileURLToPath(new URL(`../${name}`, import.meta.url)), join(folder, name), { recursive: true });
+      const { stdout } = await runProgram(`
+        const { describeAdapters } = await import(${JSON.stringify(pathToFileURL(join(folder, "dist/webgpu/report.js")).href)});
+        console.log(JSON.stringify(await describeAdapters()));
+      `);
+      expect(JSON.parse(stdout)).toEqual({ adapters: [], problem: expect.stringContaining("npm i webgpu (130 MB)") });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -31,8 +31,15 @@ export async function adapterRoutes(): Promise<readonly AdapterRoute[]> {
     return {
       name: `Dawn${backend ? ` on ${backend}` : ""}${featureLevel === "core" ? "" : ", compatibility mode"}`,
       featureLevel,
-      // Dawn has looked for adapters when the call returns, before the promise resolves.
-      requestAdapter: () => inEnvironment(() => instance(dawn, backend).requestAdapter(request)),
+      async requestAdapter() {
+        try {
+          // Dawn has looked for adapters when the call returns, before the promise resolves.
+          return await inEnvironment(() => instance(dawn, backend).requestAdapter(request));
+        } catch (cause) {
+          const why = cause instanceof Error ? cause.message : String(cause);
+          throw new NoAdapterError(`Dawn does not start${backend ? ` on ${backend}` : ""}: ${why}`, { cause });
+        }
+      },
     };
   };
   const routes = [route(BACKEND, "core"), route(BACKEND, "compatibility")];

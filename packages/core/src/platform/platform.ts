@@ -20,6 +20,7 @@ export interface AdapterRoute {
   readonly name: string;
   /** The least that the adapter is capable of. */
   readonly featureLevel: FeatureLevel;
+  /** Rejects with a `NoAdapterError` that says more than that there is none. */
   requestAdapter(): Promise<GPUAdapter | null>;
 }
 

@@ -31,11 +31,15 @@ export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdap
   );
 }
 
-/** The adapters of all routes, each once. */
+/** The adapters of all routes, each once. What goes wrong on a route matters only if no other leads to one. */
 export async function* findAdapters(): AsyncGenerator<Found> {
   const seen = new Set<string>();
+  let problem: unknown;
   for (const route of await platform.adapterRoutes()) {
-    const adapter = await route.requestAdapter();
+    const adapter = await route.requestAdapter().catch((error: unknown) => {
+      problem ??= error;
+      return null;
+    });
     if (!adapter) continue;
     const { vendor, architecture, device, description } = adapter.info;
     const key = [vendor, architecture, device, description].join("\n");
@@ -43,6 +47,7 @@ export async function* findAdapters(): AsyncGenerator<Found> {
     seen.add(key);
     yield { route, adapter };
   }
+  if (problem && seen.size === 0) throw problem;
 }
 
 export const noAdapter = (): string => `there is no adapter for the webgpu device. ${platform.adapterAdvice}`;

@@ -7,7 +7,7 @@ import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device
 import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
 import type { Plan } from "../kernel.js";
-import { chooseAdapter, isSoftware } from "./adapter.js";
+import { chooseAdapter, isSoftware, nameOf } from "./adapter.js";
 import { BindGroups } from "./bind-groups.js";
 import { BUFFER_USAGE } from "./constants.js";
 import { failureOf, Ledger } from "./ledger.js";
@@ -94,7 +94,7 @@ export class WebGpuDevice implements Device {
     const { memoryLimit = Infinity, adapter: wanted = "any", limits = {} } = options;
     if (!(memoryLimit > 0)) throw new ArgumentError(`memoryLimit is ${memoryLimit}; give a positive number of bytes`);
     const adapter = await chooseAdapter(wanted);
-    const gpu = await adapter.requestDevice({ label: "kindling", requiredLimits: raisedLimits(adapter.limits) });
+    const gpu = await requestDevice(adapter);
     return new WebGpuDevice(print, gpu, targetOf(gpu.limits, limits, isSoftware(adapter.info)), memoryLimit);
   }
 
@@ -280,6 +280,20 @@ export class WebGpuDevice implements Device {
       at += bytes;
     }
     return segments;
+  }
+}
+
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice({ label: "kindling", requiredLimits: raisedLimits(adapter.limits) });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DeviceError(
+      `${nameOf(adapter.info)} gives no device: ${why}. Close what else uses the GPU, and try again`,
+      {
+        cause,
+      },
+    );
   }
 }
 
