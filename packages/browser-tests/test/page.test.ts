@@ -68,21 +68,31 @@ describe.each(DEVICES)("on %s", (device) => {
   });
 });
 
-it("computes on one thread where the page's policy forbids workers made of text", async () => {
-  const policy = "default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src 'none'";
+it.each([
+  { workers: "blob:", threads: CORES },
+  { workers: "'none'", threads: 1 },
+])("threads under a policy whose worker-src is $workers: $threads", async ({ workers, threads }) => {
+  const policy = `default-src 'self'; img-src data:; script-src 'self' 'wasm-unsafe-eval'; worker-src ${workers}`;
   const { facts, operators, training } = await report(visit.page, "cpu", {
     ...isolation,
     "Content-Security-Policy": policy,
   });
-  expect(facts).toMatchObject({ device: "cpu", threads: 1, crossOriginIsolated: true });
+  expect(facts).toMatchObject({ device: "cpu", threads, crossOriginIsolated: true });
   expect(operators.failed + training.failed).toBe(0);
+});
+
+it("the device auto is cpu where the only adapter is in software", async () => {
+  const { facts } = await report(visit.page, "auto", {});
+  expect(facts.device).toBe("cpu");
 });
 
 describe("where the browser has no WebGPU", () => {
   beforeEach(() => visit.page.addInitScript(() => Object.defineProperty(navigator, "gpu", { value: undefined })));
 
   it("the device webgpu is refused with what to do", async () => {
-    await expect(report(visit.page, "webgpu", {})).rejects.toThrow(/NoAdapterError.*WebGPU/);
+    await expect(report(visit.page, "webgpu", {})).rejects.toThrow(
+      /NoAdapterError.*use a current .*, or the cpu device/,
+    );
     await visit.page.locator("#status", { hasText: "NoAdapterError" }).waitFor();
   });
 
