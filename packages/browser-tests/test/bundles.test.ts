@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { afterAll, describe, expect, it } from "vitest";
-import { nodeModulesInBundle, noNodeModules } from "../../../scripts/pack/browser.mjs";
+import { nodeModulesInBundle } from "../../../scripts/pack/browser.mjs";
 
 const packages = fileURLToPath(new URL("../..", import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), "kindling-bundles-"));
@@ -97,13 +97,12 @@ describe("the check of bundles", () => {
   });
 });
 
-/** Builds `entry.js` of a folder as the page is built, without writing. */
+/** Builds `entry.js` of a folder by the page's settings, without writing. */
 function viteBuild(root: string): Promise<unknown> {
   return build({
     root,
-    configFile: false,
+    configFile: fileURLToPath(new URL("../vite.config.ts", import.meta.url)),
     logLevel: "silent",
-    plugins: [noNodeModules()],
     build: { write: false, rolldownOptions: { input: join(root, "entry.js") } },
   });
 }
