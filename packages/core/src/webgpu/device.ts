@@ -14,12 +14,18 @@ import { failureOf, Ledger } from "./ledger.js";
 import { type Piece, Pool } from "./memory.js";
 import type { WebGpuDeviceOptions } from "./options.js";
 import { OrderedQueue, Ready } from "./order.js";
-import { type Pipeline, Pipelines } from "./pipelines.js";
+import { Pipelines } from "./pipelines.js";
 import { ELEMENT_BYTES, type Printer, type Target } from "./program.js";
-import { type PlanProgram, pieceBytes, programOf } from "./programs.js";
+import { pieceBytes, programOf } from "./programs.js";
+import { describeRun, execute, type PlanCode, type RunResources } from "./run.js";
 import { type Segment, Staging } from "./staging.js";
 import { raisedLimits, targetOf } from "./target.js";
 import { fromWords, toWords } from "./words.js";
+
+const CLOSED = "the webgpu device was closed; make a new one";
+/** Room for the numbers of a plan. */
+const UNIFORM_BYTES = 2 ** 16;
+const PIECE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
 
 const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
 
@@ -49,23 +55,12 @@ class WebGpuPlan implements CompiledPlan {
   }
 }
 
-/** A printed plan and the pipelines of its dispatches. */
-interface PlanCode {
-  readonly program: PlanProgram;
-  readonly pipelines: readonly Pipeline[];
-  readonly ready: Ready;
-}
-
 /** What a device has until it is closed. */
-interface Resources {
-  readonly gpu: GPUDevice;
-  readonly ledger: Ledger;
+interface Resources extends RunResources {
   readonly queue: OrderedQueue;
   readonly pool: Pool;
   readonly pipelines: Pipelines;
-  readonly groups: BindGroups;
   readonly staging: Staging;
-  readonly uniforms: GPUBuffer;
 }
 
 export class WebGpuDevice implements Device {
@@ -288,21 +283,9 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     return await adapter.requestDevice({ label: "kindling", requiredLimits: raisedLimits(adapter.limits) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new DeviceError(
-      `${nameOf(adapter.info)} gives no device: ${why}. Close what else uses the GPU, and try again`,
-      {
-        cause,
-      },
-    );
+    const advice = "Close what else uses the GPU, and try again";
+    throw new DeviceError(`${nameOf(adapter.info)} gives no device: ${why}. ${advice}`, { cause });
   }
-}
-
-const CLOSED = "the webgpu device was closed; make a new one";
-
-/** The memory of a run: pieces of each external buffer and of each shared object. */
-interface RunMemory {
-  readonly external: readonly (readonly Piece[])[];
-  readonly object: readonly (readonly Piece[])[];
 }
 
 function open(gpu: GPUDevice, limit: number): Resources {
@@ -331,65 +314,4 @@ function open(gpu: GPUDevice, limit: number): Resources {
   );
   const staging = new Staging(gpu, ledger);
   return { gpu, ledger, queue, pool, groups, staging, uniforms, pipelines: new Pipelines(gpu, ledger) };
-}
-
-const UNIFORM_BYTES = 2 ** 16;
-const PIECE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
-
-/** Gives a run to the GPU; resolves when the GPU has done it, or it is known that it failed. */
-async function execute(open: Resources, code: PlanCode, memory: RunMemory, numbers: Uint32Array): Promise<void> {
-  const { gpu, ledger, groups, uniforms } = open;
-  const { dispatches } = code.program;
-  const bound: GPUBindGroup[] = [];
-  const binding = ledger.attempt(
-    () => "binding the buffers of a run",
-    () => {
-      for (const [i, { name, operands }] of dispatches.entries())
-        bound.push(
-          groups.get(
-            code.pipelines[i],
-            operands.map((o) => ({ piece: memory[o.of][o.index][o.piece], bytes: o.bytes })),
-            name,
-          ),
-        );
-    },
-  );
-  const submitting = ledger.attempt(
-    () => describeRun(code),
-    () => {
-      if (numbers.length > 0) gpu.queue.writeBuffer(uniforms, 0, numbers as Uint32Array<ArrayBuffer>);
-      gpu.queue.submit([encode(gpu, code, bound)]);
-    },
-  );
-  // It may have been lost meanwhile, and then nobody waits for it any more.
-  const done = ledger.failed ? undefined : gpu.queue.onSubmittedWorkDone().catch(() => {});
-  await Promise.all([binding, submitting, done]);
-}
-
-function describeRun({ program: { dispatches } }: PlanCode): string {
-  const [first, last] = [dispatches[0].name, dispatches[dispatches.length - 1].name];
-  return dispatches.length === 1
-    ? `kernel ${first}`
-    : `the run of ${dispatches.length} dispatches from ${first} to ${last}`;
-}
-
-/** The dispatches of a plan as one pass. The debug groups make the messages of the GPU name the kernel. */
-function encode(gpu: GPUDevice, { program, pipelines }: PlanCode, groups: readonly GPUBindGroup[]): GPUCommandBuffer {
-  const encoder = gpu.createCommandEncoder({ label: "run" });
-  const pass = encoder.beginComputePass({ label: "run" });
-  for (const [
-    i,
-    {
-      pass: { workgroups },
-      name,
-    },
-  ] of program.dispatches.entries()) {
-    pass.pushDebugGroup(name);
-    pass.setPipeline(pipelines[i].gpu!);
-    pass.setBindGroup(0, groups[i]);
-    pass.dispatchWorkgroups(...workgroups);
-    pass.popDebugGroup();
-  }
-  pass.end();
-  return encoder.finish();
 }

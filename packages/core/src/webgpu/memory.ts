@@ -72,8 +72,7 @@ export class Pool {
       this.#order.add(piece);
       const list = this.#idle.get(piece.bytes) ?? [];
       this.#idle.set(piece.bytes, list);
-      const at = list.findIndex(({ id }) => id < piece.id);
-      list.splice(at < 0 ? list.length : at, 0, piece);
+      list.splice(placeOf(piece, list), 0, piece);
     }
     this.#trim(this.#bound);
   }
@@ -113,9 +112,20 @@ export class Pool {
       if (this.reserved <= bytes) return;
       this.#order.delete(piece);
       const list = this.#idle.get(piece.bytes)!;
-      list.splice(list.indexOf(piece), 1);
+      list.splice(placeOf(piece, list), 1);
       this.#idleBytes -= piece.bytes;
       this.maker.destroy(piece);
     }
   }
+}
+
+/** Where a piece belongs in a list with the lowest id last. */
+function placeOf({ id }: Piece, list: readonly Piece[]): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle].id > id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
