@@ -108,7 +108,7 @@ describe("BindGroups", () => {
   const ledger = { guard: (_: unknown, act: () => unknown) => act() } as unknown as Ledger;
   const pipeline = { signature: "rw" } as Pipeline;
   const piece = (id: number): Piece => ({ id, gpu: {} as GPUBuffer, bytes: 1024 });
-  const bound = (p: Piece, bytes = 1024) => ({ piece: p, bytes });
+  const bound = (p: Piece, bytes = 1024, offset = 0) => ({ piece: p, offset, bytes });
 
   it("makes one for what is bound, and again when a piece of it was destroyed or it was not used for long", () => {
     const groups = new BindGroups(gpu, ledger, {} as GPUBuffer);
@@ -123,6 +123,7 @@ describe("BindGroups", () => {
     expect(get(a, b)).toBe(first);
     expect(get(b, a)).not.toBe(first);
     expect(groups.get(pipeline, [bound(a), bound(b, 512)], "kernel")).not.toBe(first);
+    expect(groups.get(pipeline, [bound(a), bound(b, 1024, 256)], "kernel")).not.toBe(first);
     const other = get(b, c);
     groups.forget(a);
     expect(get(b, c)).toBe(other);

@@ -85,6 +85,39 @@ export function piecewisePass(n: number, piece: number): Pass {
   };
 }
 
+/** y = (x + 1) · (x + 2), the factors by way of two slots that one kernel writes and one reads. */
+export function productOfSlots(n: number): Plan {
+  const shaderOf = (accesses: readonly string[], body: string): string =>
+    shader(
+      accesses
+        .map((access, b) => `@group(0) @binding(${b}) var<storage, ${access}> ${"abc"[b]}: array<f32>;`)
+        .join("\n"),
+      n,
+      body,
+    );
+  const rest = { uniforms: false, workgroups: workgroups(n) };
+  const factors: Pass = {
+    code: shaderOf(["read", "read_write", "read_write"], "b[i] = a[i] + 1.0; c[i] = a[i] + 2.0;"),
+    bindings: [read(0), write(1), write(2)],
+    ...rest,
+  };
+  const product: Pass = {
+    code: shaderOf(["read", "read", "read_write"], "c[i] = a[i] * b[i];"),
+    bindings: [read(0), read(1), write(2)],
+    ...rest,
+  };
+  return planOf(
+    [
+      [kernelOf("factors", n, programOf([factors])), [external(0), slot(0), slot(1)]],
+      [kernelOf("product", n, programOf([product])), [slot(0), slot(1), external(1)]],
+    ],
+    {
+      slots: [0, 1].map(() => ({ bytes: 4 * n, first: 0, last: 1 })),
+      externals: [4 * n, 4 * n],
+    },
+  );
+}
+
 /** One kernel of two passes: y = (x + 1) + 1, by way of scratch. */
 export function copyThroughScratch(n: number): Plan {
   const code = shader(

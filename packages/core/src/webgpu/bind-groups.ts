@@ -4,9 +4,10 @@ import type { Ledger } from "./ledger.js";
 import type { Piece } from "./memory.js";
 import type { Pipeline } from "./pipelines.js";
 
-/** The part of a piece that a dispatch binds: its first `bytes`. */
+/** The part of a piece that a dispatch binds. */
 export interface Bound {
   readonly piece: Piece;
+  readonly offset: number;
   readonly bytes: number;
 }
 
@@ -33,7 +34,7 @@ export class BindGroups {
   /** The bind group for a dispatch of `pipeline`, which errors call `kernel`. */
   get(pipeline: Pipeline, bound: readonly Bound[], kernel: string): GPUBindGroup {
     let key = pipeline.signature;
-    for (const { piece, bytes } of bound) key += `,${piece.id}:${bytes}`;
+    for (const { piece, offset, bytes } of bound) key += `,${piece.id}:${offset}:${bytes}`;
     const entry = this.#entries.get(key) ?? {
       group: this.#make(pipeline, bound, kernel),
       pieces: this.#hold(key, bound),
@@ -53,9 +54,9 @@ export class BindGroups {
   }
 
   #make(pipeline: Pipeline, bound: readonly Bound[], kernel: string): GPUBindGroup {
-    const entries: GPUBindGroupEntry[] = bound.map(({ piece, bytes }, binding) => ({
+    const entries: GPUBindGroupEntry[] = bound.map(({ piece, offset, bytes }, binding) => ({
       binding,
-      resource: { buffer: piece.gpu, size: bytes },
+      resource: { buffer: piece.gpu, offset, size: bytes },
     }));
     if (pipeline.signature.endsWith("u")) entries.push({ binding: bound.length, resource: { buffer: this.uniforms } });
     return this.ledger.guard(

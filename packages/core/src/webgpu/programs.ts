@@ -9,7 +9,8 @@ export interface Operand {
   readonly of: "external" | "object";
   readonly index: number;
   readonly piece: number;
-  /** Bytes of the piece that the kernel uses. */
+  /** Which of the piece's bytes. */
+  readonly offset: number;
   readonly bytes: number;
 }
 
@@ -36,24 +37,22 @@ export function programOf(plan: Plan, print: Printer, target: Target): PlanProgr
     const elements = planned.buffers.map((_, i) => bytesOf(planned, i) / ELEMENT_BYTES);
     return print(planned.kernel, elements, target);
   });
-  const { objects, sizes, firstScratch } = shareAll(plan, programs);
+  const intermediates = intermediatesOf(plan, programs);
+  const { places, sizes } = shareSlots(intermediates.slots, intermediates.apart, pieceBytes(target));
   const launches: Record<string, number> = {};
   const dispatches = plan.kernels.flatMap((planned, k) => {
-    const { kernel, buffers } = planned;
     const operand = (binding: Binding): Operand => {
-      const scratch = binding.of === "scratch";
-      const bytes = scratch ? programs[k].scratch[binding.index] * ELEMENT_BYTES : bytesOf(planned, binding.index);
-      const rest = {
-        piece: binding.piece,
-        bytes: Math.min(bytes - binding.piece * pieceBytes(target), pieceBytes(target)),
-      };
-      if (scratch) return { of: "object", index: objects[firstScratch[k] + binding.index], ...rest };
-      const { kind, index } = buffers[binding.index];
-      return kind === "slot" ? { of: "object", index: objects[index], ...rest } : { of: "external", index, ...rest };
+      const { piece, index } = binding;
+      const slot = intermediates.slotOf(k, binding);
+      const bytes = slot === undefined ? bytesOf(planned, index) : intermediates.slots[slot].bytes;
+      const part = { piece, bytes: Math.min(bytes - piece * pieceBytes(target), pieceBytes(target)) };
+      if (slot === undefined) return { of: "external", index: planned.buffers[index].index, offset: 0, ...part };
+      return { of: "object", index: places[slot].object, offset: places[slot].offset, ...part };
     };
+    const { kind } = planned.kernel;
     const { passes } = programs[k];
-    if (passes.length > 0) launches[kernel.kind] = (launches[kernel.kind] ?? 0) + passes.length;
-    const name = describe(kernel);
+    if (passes.length > 0) launches[kind] = (launches[kind] ?? 0) + passes.length;
+    const name = describe(planned.kernel);
     return passes.map((pass) => ({ pass, name, operands: pass.bindings.map(operand) }));
   });
   return { dispatches, objects: sizes, launches };
@@ -65,15 +64,28 @@ export const workspaceBytes = (plan: Plan, print: Printer, target: Target): numb
 
 export const pieceBytes = ({ pieceElements }: Target): number => pieceElements * ELEMENT_BYTES;
 
-/** Slots and scratch share objects; scratch lives while its kernel runs. */
-function shareAll(plan: Plan, programs: readonly KernelProgram[]) {
+/** What shares memory: the plan's slots, and scratch, which lives while its kernel runs. */
+function intermediatesOf(plan: Plan, programs: readonly KernelProgram[]) {
   const slots: Slot[] = [...plan.slots];
   const firstScratch = programs.map(({ scratch }, kernel) => {
     const first = slots.length;
     for (const elements of scratch) slots.push({ bytes: elements * ELEMENT_BYTES, first: kernel, last: kernel });
     return first;
   });
-  return { ...shareSlots(slots), firstScratch };
+  /** The number in `slots` of what a kernel binds; none for external memory. */
+  const slotOf = (k: number, { of, index }: Binding): number | undefined => {
+    if (of === "scratch") return firstScratch[k] + index;
+    const ref = plan.kernels[k].buffers[index];
+    return ref.kind === "slot" ? ref.index : undefined;
+  };
+  const apart: [number, number][] = [];
+  for (const [k, { passes }] of programs.entries())
+    for (const { bindings } of passes) {
+      const slotsOf = (writable: boolean): number[] =>
+        bindings.filter((b) => b.writable === writable).flatMap((b) => slotOf(k, b) ?? []);
+      for (const written of slotsOf(true)) for (const read of slotsOf(false)) apart.push([written, read]);
+    }
+  return { slots, apart, slotOf };
 }
 
 /** A kernel in words, for errors and labels. */

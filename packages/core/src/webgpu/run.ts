@@ -61,7 +61,11 @@ export function describeRun({ program: { dispatches } }: PlanCode): string {
 
 const bind = (groups: BindGroups, { program, pipelines }: PlanCode, memory: RunMemory): GPUBindGroup[] =>
   program.dispatches.map(({ name, operands }, i) => {
-    const bound = operands.map(({ of, index, piece, bytes }) => ({ piece: memory[of][index][piece], bytes }));
+    const bound = operands.map(({ of, index, piece, offset, bytes }) => ({
+      piece: memory[of][index][piece],
+      offset,
+      bytes,
+    }));
     return groups.get(pipelines[i], bound, name);
   });
 
