@@ -50,10 +50,21 @@ function mostInvocations(kernel: LoopKernel, target: Target): number {
   return powerBelow(Math.min(MOST_LANES, target.invocations, target.workgroupBytes / (4 * words)));
 }
 
+/** What the choice depends on. */
+interface Shape {
+  readonly rowCount: number;
+  readonly innerCount: number;
+  readonly rowsFast: boolean;
+}
+
 export function geometryOf({ kernel, rowsFast }: OrderedLoop, target: Target): Geometry {
-  const rowCount = product(kernel.rows);
-  const innerCount = product(kernel.inner);
-  const shape = { rowCount, innerCount, rowsFast };
+  const shape = { rowCount: product(kernel.rows), innerCount: product(kernel.inner), rowsFast };
+  return chooseGeometry(shape, mostInvocations(kernel, target), target);
+}
+
+/** The geometry of rows of which a workgroup takes at most `most` invocations. */
+export function chooseGeometry(shape: Shape, most: number, target: Target): Geometry {
+  const { rowCount, innerCount, rowsFast } = shape;
   const serial = (chunks: number): Geometry => cut({ ...shape, workgroup: WORKGROUP, lanes: 1 }, chunks);
   if (target.software) {
     const few = rowCount < BUSY_TASKS && innerCount >= 2 * CHUNK_POSITIONS;
@@ -62,7 +73,6 @@ export function geometryOf({ kernel, rowsFast }: OrderedLoop, target: Target): G
   const coalesced = rowsFast && rowCount >= MANY_ROWS && innerCount <= MOST_TURNS;
   if (innerCount <= SHORT || coalesced) return serial(1);
 
-  const most = mostInvocations(kernel, target);
   const slots = rowsFast ? Math.max(1, Math.min(most / 8, rowCount)) : 1;
   const lanes = Math.max(2, Math.min(powerBelow(most / slots), powerAbove(innerCount / LEAST_TURNS)));
   const rows = Math.max(slots, Math.floor(WORKGROUP / lanes));
@@ -74,6 +84,9 @@ export function geometryOf({ kernel, rowsFast }: OrderedLoop, target: Target): G
     few ? Math.min(turns / CHUNK_TURNS, (2 * BUSY_GROUPS) / groups) : 1,
   );
 }
+
+/** The same without chunks. */
+export const wholeRows = (geometry: Geometry): Geometry => ({ ...geometry, chunks: 1, chunk: geometry.innerCount });
 
 /** The geometry with about this many chunks, all of them at work. */
 function cut(shape: Omit<Geometry, "chunks" | "chunk">, wanted: number): Geometry {

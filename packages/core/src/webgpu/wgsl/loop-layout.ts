@@ -87,7 +87,7 @@ export class Layout {
 
   /** Loops over the inner positions of this invocation. `linear` tells whether they run over `k`, the number of a
    *  position, instead of positions themselves. */
-  levels({ rows, inner }: LoopKernel, summed: boolean): { levels: Level[]; linear: boolean } {
+  levels({ rows, inner }: Pick<LoopKernel, "rows" | "inner">, summed: boolean): { levels: Level[]; linear: boolean } {
     const { lanes, innerCount, chunk } = this.geometry;
     const { chunks } = this;
     if (lanes === 1 && chunks === 1) {
@@ -104,12 +104,11 @@ export class Layout {
     return { levels: levelsOf({ name: "k", type: "u32", begin, end, step: lanes, turns }, summed), linear: true };
   }
 
-  /** The loop over the chunks whose results an earlier pass has left, `c`. */
-  chunkLevels(summed: boolean): Level[] {
+  /** The loop over the chunks whose results an earlier pass has left, `c`: all of them, or those below `end`. */
+  chunkLevels(summed: boolean, end = `${this.geometry.chunks}u`): Level[] {
     const { lanes, chunks } = this.geometry;
     const begin = lanes > 1 ? "lane" : "0u";
-    const turns = Math.ceil(chunks / lanes);
-    return levelsOf({ name: "c", type: "u32", begin, end: `${chunks}u`, step: lanes, turns }, summed);
+    return levelsOf({ name: "c", type: "u32", begin, end, step: lanes, turns: Math.ceil(chunks / lanes) }, summed);
   }
 
   /** The name under which an invocation collects its part of a reduction. */

@@ -6,7 +6,7 @@
 import type { Scalar } from "../../expr.js";
 import type { LoopKernel } from "../../kernel.js";
 import type { KernelProgram, Pass, Target } from "../program.js";
-import { type Geometry, geometryOf } from "./loop-geometry.js";
+import { type Geometry, geometryOf, wholeRows } from "./loop-geometry.js";
 import { invariantsOf } from "./loop-invariants.js";
 import { Layout, type Shared } from "./loop-layout.js";
 import type { OrderedLoop } from "./loop-order.js";
@@ -23,9 +23,20 @@ type Stores = Extract<Step, { kind: "store" }>;
 
 /** The program of a kernel whose rows have inner positions. */
 export function printRows(ordered: OrderedLoop, elements: readonly number[], target: Target): KernelProgram {
-  const { kernel } = ordered;
   const geometry = geometryOf(ordered, target);
   if (geometry.rowCount === 0) return { passes: [], scratch: [] };
+  const program = printPhases(ordered.kernel, geometry, elements, target);
+  // Scratch takes bindings too: where a kernel needs all of them for itself, rows are left whole.
+  const fits = program.passes.every(({ bindings }) => bindings.length <= target.storageBuffers);
+  return fits || geometry.chunks === 1 ? program : printPhases(ordered.kernel, wholeRows(geometry), elements, target);
+}
+
+function printPhases(
+  kernel: LoopKernel,
+  geometry: Geometry,
+  elements: readonly number[],
+  target: Target,
+): KernelProgram {
   const steps = stepsOf(kernel.stages);
   const phases = geometry.chunks > 1 ? phasesOf(steps) : [steps];
   const passes = phases.map((phase, i) => {

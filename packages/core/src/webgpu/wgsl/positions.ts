@@ -21,7 +21,8 @@ export class Positions {
     for (let d = sizes.length - 1; d >= 0; d--) {
       const above = below === 1 ? index : `${index} / ${below}u`;
       const name = positionName(first + d);
-      if (this.asked.has(first + d)) lines.unshift(`let ${name} = i32(${d > 0 ? `${above} % ${sizes[d]}u` : above});`);
+      const at = sizes[d] === 1 ? "0" : `i32(${d > 0 ? `${above} % ${sizes[d]}u` : above})`;
+      if (this.asked.has(first + d)) lines.unshift(`let ${name} = ${at};`);
       below *= sizes[d];
     }
     return lines;

@@ -9,7 +9,7 @@ import { combine, identity } from "./combine.js";
 import { indent, type Shader } from "./shader.js";
 
 /** The most terms that one total adds up. */
-const BLOCK = 64;
+const BLOCK = 32;
 
 /** A loop around those that follow it. */
 export interface Level {
@@ -78,30 +78,36 @@ export function accumulate(
     : `${name} = ${combine(shader, op, type, name, value)};`;
 }
 
-/** Declares the totals and walks the levels; `body` is what stands before the values at each point. */
+/** Declares the totals and walks the levels; `body` is what stands before the values at each point. `after` gives what
+ *  follows there, of the texts of the totals so far. */
 export function printWalk(
   shader: Shader,
   levels: readonly Level[],
   totals: readonly Total[],
   body: readonly string[],
+  after: (soFar: readonly string[]) => readonly string[] = () => [],
 ): string[] {
   const blocks = blockLevels(levels);
   const declare = (names: readonly string[], of: readonly Total[]): string[] =>
     of.map(({ op, type }, i) => `var ${names[i]} = ${identity(shader, op, type)};`);
-  const walk = (level: number, names: readonly string[]): string[] => {
-    if (level === levels.length) return [...body, ...totals.map((t, i) => accumulate(shader, t, names[i], t.value))];
-    if (!blocks.has(level)) return looped(levels[level], walk(level + 1, names));
+  const walk = (level: number, names: readonly string[], soFar: readonly string[]): string[] => {
+    if (level === levels.length) {
+      const steps = totals.map((t, i) => accumulate(shader, t, names[i], t.value));
+      return [...body, ...steps, ...after(soFar)];
+    }
+    if (!blocks.has(level)) return looped(levels[level], walk(level + 1, names, soFar));
     const summed = totals.filter(isSummed);
     const blockName = (t: Total): string => `${t.name}_${level}`;
     const inner = totals.map((t, i) => (isSummed(t) ? blockName(t) : names[i]));
+    const sums = totals.map((t, i) => (isSummed(t) ? `(${soFar[i]} + ${blockName(t)})` : soFar[i]));
     return [
       ...declare(summed.map(blockName), summed),
-      ...looped(levels[level], walk(level + 1, inner)),
+      ...looped(levels[level], walk(level + 1, inner, sums)),
       ...totals.flatMap((t, i) => (isSummed(t) ? [accumulate(shader, t, names[i], blockName(t))] : [])),
     ];
   };
   const names = totals.map((t) => t.name);
-  return [...declare(names, totals), ...walk(0, names)];
+  return [...declare(names, totals), ...walk(0, names, names)];
 }
 
 const looped = ({ header }: Level, lines: readonly string[]): string[] => [`${header} {`, ...lines.map(indent), "}"];

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Expr, type ExprOp, expr } from "../dist/expr.js";
+import type { Access, LoopKernel, Stage } from "../dist/kernel.js";
+import { interpretKernel } from "../dist/testing/interpret-kernel.js";
+import type { Target } from "../dist/webgpu/program.js";
+import { printLoop } from "../dist/webgpu/wgsl/loop.js";
+import { KernelRunner } from "./webgpu-kernels.js";
+
+let runner: KernelRunner;
+beforeAll(async () => {
+  runner = await KernelRunner.open();
+});
+afterAll(() => runner.close());
+
+const at = (buffer: number, strides: readonly number[]): Access => ({
+  buffer,
+  dtype: "float32",
+  offset: 0,
+  strides,
+  bounds: [],
+  indirect: [],
+});
+const load = (source: number): Expr => expr("load", "f32", [], source);
+const acc = (stage: number): Expr => expr("acc", "f32", [], stage);
+const constant = (value: number): Expr => expr("const", "f32", [], value);
+const of = (op: ExprOp, ...args: Expr[]): Expr => expr(op, "f32", args);
+const sum = (value: Expr): Stage => ({ kind: "reduce", op: "sum", type: "f32", value });
+const max = (value: Expr): Stage => ({ kind: "reduce", op: "max", type: "f32", value });
+const store = (per: "row" | "point", target: Access, value: Expr): Stage => ({ kind: "store", per, target, value });
+
+/** Numbers in [low, high), the same in every run. */
+const noise = (n: number, low = -1, high = 1): Float32Array => {
+  const out = new Float32Array(n);
+  let state = n | 1;
+  for (let i = 0; i < n; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    out[i] = low + ((high - low) * (state >>> 8)) / 2 ** 24;
+  }
+  return out;
+};
+
+const softmax = (rows: number, inner: number, strides: readonly number[]): LoopKernel => {
+  const shifted = of("exp", of("sub", load(0), acc(0)));
+  return {
+    kind: "loop",
+    name: "softmax",
+    rows: [rows],
+    inner: [inner],
+    sources: [at(0, strides)],
+    stages: [max(load(0)), sum(shifted), store("point", at(1, strides), of("div", shifted, acc(1)))],
+  };
+};
+
+/** Mean and variance of each channel of [n, c, hw]. */
+const statistics = (n: number, c: number, hw: number): LoopKernel => {
+  const count = constant(1 / (n * hw));
+  const deviation = of("sub", load(0), of("mul", acc(0), count));
+  return {
+    kind: "loop",
+    name: "statistics",
+    rows: [c],
+    inner: [n, hw],
+    sources: [at(0, [hw, c * hw, 1])],
+    stages: [
+      sum(load(0)),
+      sum(of("mul", deviation, deviation)),
+      store("row", at(1, [1, 0, 0]), of("mul", acc(0), count)),
+      store("row", at(2, [1, 0, 0]), of("mul", acc(1), count)),
+    ],
+  };
+};
+
+const total = (n: number): LoopKernel => ({
+  kind: "loop",
+  name: "total",
+  rows: [],
+  inner: [n],
+  sources: [at(0, [1])],
+  stages: [sum(load(0)), max(load(0)), store("row", at(1, [0]), acc(0)), store("row", at(2, [0]), acc(1))],
+});
+
+/** Sums of the columns of [n, c]. */
+const columns = (n: number, c: number): LoopKernel => ({
+  kind: "loop",
+  name: "columns",
+  rows: [c],
+  inner: [n],
+  sources: [at(0, [1, c])],
+  stages: [sum(load(0)), store("row", at(1, [1, 0]), acc(0))],
+});
+
+/** Runs the kernel and the interpreter; the largest difference relative to the largest number. */
+async function relativeError(kernel: LoopKernel, buffers: readonly Float32Array[], target: Target): Promise<number> {
+  const expected = buffers.map((b) => b.slice());
+  const got = await runner.run(printLoop, kernel, buffers, undefined, target);
+  interpretKernel(kernel, expected);
+  let [error, scale] = [0, 0];
+  expected.forEach((b, i) => {
+    b.forEach((x, j) => {
+      error = Math.max(error, Math.abs(x - Number(got[i][j])));
+      scale = Math.max(scale, Math.abs(x));
+    });
+  });
+  return error / scale;
+}
+
+describe.each<[string, Partial<Target>]>([
+  ["a graphics card", {}],
+  ["processor cores", { software: true }],
+  ["the smallest adapter", { invocations: 128 }],
+])("rows of reductions as WGSL, on %s", (_, changes) => {
+  it.each([
+    [3, 1000, [1000, 1]],
+    [7, 10, [10, 1]],
+    [1000, 5, [1, 1000]],
+    [5000, 40, [1, 5000]],
+    [2, 40_000, [40_000, 1]],
+  ])("compute softmax of %i rows of %i", async (rows, inner, strides) => {
+    const x = noise(rows * inner, -5, 5);
+    const buffers = [x, new Float32Array(x.length)];
+    expect(await relativeError(softmax(rows, inner, strides), buffers, runner.target(changes))).toBeLessThan(5e-7);
+  });
+
+  it.each([
+    [4, 6, 49],
+    [2, 3, 30_000],
+    [300, 5, 1],
+  ])("compute the statistics of [%i, %i, %i]", async (n, c, hw) => {
+    const buffers = [noise(n * c * hw, 2, 3), new Float32Array(c), new Float32Array(c)];
+    expect(await relativeError(statistics(n, c, hw), buffers, runner.target(changes))).toBeLessThan(2e-7);
+  });
+
+  it("sum a million numbers to f32's precision", async () => {
+    const x = noise(2 ** 20 + 5, 0, 1);
+    const buffers = [x, new Float32Array(1), new Float32Array(1)];
+    expect(await relativeError(total(x.length), buffers, runner.target(changes))).toBeLessThan(2e-7);
+  });
+
+  it("sum long columns to f32's precision", async () => {
+    const x = noise(100_000 * 5, 0, 1);
+    const buffers = [x, new Float32Array(5)];
+    expect(await relativeError(columns(100_000, 5), buffers, runner.target(changes))).toBeLessThan(2e-7);
+  });
+
+  it("keep infinities and NaN", async () => {
+    for (const value of [Infinity, -Infinity, Number.NaN]) {
+      const x = new Float32Array(200_000).fill(1);
+      x[17_017] = value;
+      const buffers = [x, new Float32Array(1), new Float32Array(1)];
+      const [, sums, maxima] = await runner.run(printLoop, total(x.length), buffers, undefined, runner.target(changes));
+      expect([sums[0], maxima[0]]).toEqual([value, value === -Infinity ? 1 : value]);
+    }
+  });
+});
+
+describe("launches of loop kernels", () => {
+  it("are of more workgroups than one dimension takes", async () => {
+    const [rows, inner] = [3, 100_003];
+    const map: LoopKernel = {
+      kind: "loop",
+      name: "map",
+      rows: [rows * inner],
+      inner: [],
+      sources: [at(0, [1])],
+      stages: [store("row", at(1, [1]), of("mul", load(0), constant(2)))],
+    };
+    const x = noise(rows * inner);
+    const target = runner.target({ workgroups: 100 });
+    expect(printLoop(map, [x.length, x.length], target).passes[0].workgroups[1]).toBeGreaterThan(1);
+    expect(await relativeError(map, [x, new Float32Array(x.length)], target)).toBe(0);
+    const short = { ...columns(9, 33_333), name: "short columns" };
+    expect(await relativeError(short, [x, new Float32Array(33_333)], target)).toBeLessThan(2e-7);
+    const long = columns(1000, 300);
+    expect(await relativeError(long, [x, new Float32Array(300)], runner.target({ workgroups: 16 }))).toBeLessThan(2e-7);
+  });
+
+  it("are none where there is nothing to do", () => {
+    expect(printLoop(softmax(0, 10, [10, 1]), [0, 0], runner.target()).passes).toEqual([]);
+  });
+});
+
+describe("stores in place", () => {
+  it("compute all values of a point before the first is written", async () => {
+    const decay = (x: Expr, y: Expr, keep: number): Expr =>
+      of("add", of("mul", x, constant(keep)), of("mul", y, constant(1 - keep)));
+    const n = 1003;
+    const [p, g, m] = [load(0), load(1), load(2)];
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "momentum",
+      rows: [n],
+      inner: [],
+      sources: [at(0, [1]), at(1, [1]), at(2, [1])],
+      stages: [
+        store("row", at(2, [1]), decay(m, g, 0.9)),
+        store("row", at(0, [1]), of("sub", p, of("mul", expr("uniform", "f32", [], 0), of("sqrt", of("abs", m))))),
+      ],
+    };
+    const buffers = [noise(n), noise(n, 0, 1), noise(n, 2, 3)];
+    const uniforms = new Uint32Array(Float32Array.of(0.1).buffer);
+    const expected = buffers.map((b) => b.slice());
+    interpretKernel(kernel, expected, uniforms);
+    const got = await runner.run(printLoop, kernel, buffers, uniforms);
+    for (let i = 0; i < n; i++) {
+      expect(got[0][i]).toBeCloseTo(expected[0][i], 6);
+      expect(got[2][i]).toBeCloseTo(expected[2][i], 6);
+    }
+  });
+});
