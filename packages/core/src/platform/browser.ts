@@ -51,6 +51,6 @@ export const platform: Platform = {
     });
   },
   adapterAdvice:
-    "The browser has WebGPU and gives no adapter: turn hardware acceleration on in its settings, update the graphics " +
-    "driver, and see chrome://gpu or about:support; or use the cpu device",
+    "Turn hardware acceleration on in the browser's settings, update the graphics driver, and see chrome://gpu or " +
+    "about:support; or use the cpu device",
 };

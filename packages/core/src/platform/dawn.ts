@@ -84,10 +84,11 @@ function inEnvironment<T>(act: () => T): T {
   }
 }
 
+/** Dawn looks for libvulkan.so.1, and for libEGL.so, which Debian has in a package for developers. */
 export const ADAPTER_ADVICE =
   process.platform === "linux"
-    ? "Dawn found neither Vulkan nor OpenGL ES 3.1. For a GPU install its driver with Vulkan: nvidia-driver (NVIDIA), or " +
-      "mesa-vulkan-drivers and libvulkan1 (AMD, Intel); check with vulkaninfo (vulkan-tools). For a software adapter " +
-      "install chromium, and set VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json, or libegl1 and " +
-      "libgl1-mesa-dri. Or use the cpu device"
-    : "Dawn found no graphics driver that it can use: update the driver, or use the cpu device";
+    ? "For a GPU install its driver with Vulkan, on Debian libvulkan1 and nvidia-driver (NVIDIA) or mesa-vulkan-drivers " +
+      "(AMD, Intel), and check with vulkaninfo. For a software adapter install libvulkan1 and chromium and set " +
+      "VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json, or install libegl-dev and libgl1-mesa-dri. Or use the " +
+      "cpu device"
+    : "Update the graphics driver, or use the cpu device";

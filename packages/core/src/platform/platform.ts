@@ -46,6 +46,6 @@ export interface Platform {
    * what to do.
    */
   adapterRoutes(): Promise<readonly AdapterRoute[]>;
-  /** What to do where WebGPU is there and no route leads to an adapter. */
+  /** What to do where WebGPU is there and no route leads to the adapter that is wanted. */
   readonly adapterAdvice: string;
 }

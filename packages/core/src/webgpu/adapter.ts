@@ -27,7 +27,7 @@ export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdap
   if (wanted === "any") return software[0].adapter;
   throw new NoAdapterError(
     `there is no hardware adapter for the webgpu device, only ${nameOf(software[0].adapter.info)}, which runs on the ` +
-      `processor. Use the cpu device, which is faster, or ask for adapter "any". ${platform.adapterAdvice}`,
+      `processor; ask for adapter "any" to take it. ${platform.adapterAdvice}`,
   );
 }
 

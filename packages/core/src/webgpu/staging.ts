@@ -32,7 +32,7 @@ export class Staging {
 
   /** Copies the segments to `target`, as they are after all work that was submitted. Rejects if the GPU gives nothing. */
   async read(segments: readonly Segment[], target: ArrayBuffer, what: () => string): Promise<void> {
-    const buffers = segments.map(({ bytes }) => this.#take(bytes));
+    const buffers = segments.map(({ bytes }) => this.#take(bytes, what));
     const submitted = this.ledger.attempt(what, () => {
       const encoder = this.gpu.createCommandEncoder({ label: "read" });
       for (const [i, { source, from, bytes }] of segments.entries())
@@ -50,7 +50,7 @@ export class Staging {
     ]);
   }
 
-  #take(bytes: number): GPUBuffer {
+  #take(bytes: number, what: () => string): GPUBuffer {
     const at = this.#idle.findIndex(({ size }) => size >= bytes && size <= 4 * Math.max(bytes, SMALLEST));
     if (at >= 0) {
       const [buffer] = this.#idle.splice(at, 1);
@@ -60,7 +60,7 @@ export class Staging {
     const size = Math.max(SMALLEST, bytes);
     this.#reserved += size;
     return this.ledger.guard(
-      () => `a staging buffer of ${size} bytes`,
+      () => `allocation of ${size} bytes for ${what()}`,
       () => this.gpu.createBuffer({ label: "staging", size, usage: BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget }),
     );
   }
