@@ -1,6 +1,6 @@
 /** The page: starts the device that `?device=` names, runs the checks, shows them, and hands the report to who asks. */
 
-import { type InitOptions, init } from "@kindling/core";
+import { type Device, type InitOptions, init } from "@kindling/core";
 import { checkOperators } from "./operators.js";
 import type { Facts, PageReport } from "./report.js";
 import { checkTraining } from "./small-cnn.js";
@@ -10,7 +10,15 @@ async function start(): Promise<Facts> {
   const wanted = new URLSearchParams(location.search).get("device") ?? "auto";
   const device = await init({ device: wanted as InitOptions["device"] });
   const threads = "threads" in device ? Number(device.threads) : undefined;
-  return { device: device.name, threads, cores: navigator.hardwareConcurrency, crossOriginIsolated };
+  const cores = navigator.hardwareConcurrency;
+  return { device: device.name, adapter: adapterOf(device), threads, cores, crossOriginIsolated };
+}
+
+/** What the graphics driver calls itself. */
+function adapterOf(device: Device): string | undefined {
+  if (!("gpu" in device && device.gpu instanceof GPUDevice)) return undefined;
+  const { vendor, architecture, description } = device.gpu.adapterInfo;
+  return description || `${vendor} ${architecture}`;
 }
 
 async function main(): Promise<PageReport> {

@@ -21,7 +21,9 @@ export interface TrainingReport extends CheckReport {
 /** Where it was computed. */
 export interface Facts {
   readonly device: string;
-  /** Threads of the cpu device. */
+  /** Of the webgpu device. */
+  readonly adapter?: string;
+  /** Of the cpu device. */
   readonly threads?: number;
   readonly cores: number;
   readonly crossOriginIsolated: boolean;

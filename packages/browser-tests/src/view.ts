@@ -14,9 +14,10 @@ export function showStatus(text: string): void {
   byId("status").textContent = text;
 }
 
-export function showFacts({ device, threads, cores, crossOriginIsolated }: Facts): void {
+export function showFacts({ device, adapter, threads, cores, crossOriginIsolated }: Facts): void {
   const body = byId("facts");
   addRow(body, ["Device", device]);
+  if (adapter !== undefined) addRow(body, ["Adapter", adapter]);
   if (threads !== undefined) addRow(body, ["Threads", `${threads} of ${cores} cores`]);
   addRow(body, ["Cross-origin isolated", crossOriginIsolated ? "yes" : "no, so without shared memory"]);
 }

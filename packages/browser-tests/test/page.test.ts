@@ -46,6 +46,7 @@ describe.each(DEVICES)("on %s", (device) => {
 
       expect(facts).toMatchObject({ device, crossOriginIsolated: isolated, cores: CORES });
       if (device === "cpu") expect(facts.threads).toBe(isolated ? CORES : 1);
+      else expect(facts.adapter).toMatch(/swiftshader/i);
 
       expect(operators.lines.filter((line) => !/^skip .* is not built yet$/.test(line))).toEqual([]);
       expect(operators).toMatchObject({ failed: 0, skipped: operators.lines.length });
