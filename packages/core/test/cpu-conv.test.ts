@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { printConv } from "../dist/cpu/conv.js";
 import { DTypeError } from "../dist/errors.js";
 import { expectSame, randomSplit, runKernel } from "./cpu-templates.js";
-import { anyConv, dtypesOf, elementsOf, KINDS, noise, plainConv, square } from "./template-cases.js";
+import { anyConv, dtypesOf, elementsOf, KINDS, LAYERS, noise, plainConv, square } from "./template-cases.js";
 
 describe.each(KINDS)("%s on the cpu device", (kind) => {
   it("writes what the interpreter writes, for any shape, view, dtype and epilogue", () => {
@@ -15,15 +15,7 @@ describe.each(KINDS)("%s on the cpu device", (kind) => {
     );
   });
 
-  it.each([
-    ["3×3", square(9, 34, 3)],
-    ["1×1", square(9, 70, 1)],
-    ["7×7 with stride 2", { ...square(22, 5, 7, 2), oc: 12 }],
-    ["3×3 with stride 2", square(16, 20, 3, 2)],
-    ["1×1 of a single pixel", { ...square(1, 90, 1), n: 1 }],
-    ["depthwise 3×3", square(40, 1, 3, 1, 6)],
-    ["depthwise 5×5 with stride 2", square(33, 1, 5, 2, 5)],
-  ] as const)("%s: is exact, and the same however its tasks are split", (_name, sizes) => {
+  it.each(LAYERS)("%s: is exact, and the same however its tasks are split", (_name, sizes) => {
     const kernel = plainConv(kind, sizes);
     const [a, b, result] = elementsOf(kind, kernel);
     const whole = [a, b, result];

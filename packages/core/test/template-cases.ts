@@ -175,3 +175,14 @@ export const square = (size: number, channels: number, taps: number, stride = 1,
 
 export const elementsOf = (kind: Kind, { shape }: ConvKernel): number[] =>
   shapesOf(kind, shape).map((s) => s.reduce((a, b) => a * b, 1));
+
+/** Layers as networks have them, of few channels. */
+export const LAYERS: readonly (readonly [name: string, sizes: Sizes])[] = [
+  ["3×3", square(9, 34, 3)],
+  ["1×1", square(9, 70, 1)],
+  ["7×7 with stride 2", { ...square(22, 5, 7, 2), oc: 12 }],
+  ["3×3 with stride 2", square(16, 20, 3, 2)],
+  ["1×1 of a single pixel", { ...square(1, 90, 1), n: 1 }],
+  ["depthwise 3×3", square(40, 1, 3, 1, 6)],
+  ["depthwise 5×5 with stride 2", square(33, 1, 5, 2, 5)],
+];

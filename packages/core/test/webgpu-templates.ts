@@ -17,18 +17,23 @@ const NEGATIVE_ZERO: Partial<Record<ComputeDType, number>> = { float32: -0, floa
 
 type TemplatePrinter<K> = (kernel: K, elements: readonly number[], target: Target) => KernelProgram;
 
-/** Expects that the printed kernel writes exactly what the interpreter writes, and nothing else. */
+/**
+ * Expects that the printed kernel writes exactly what the interpreter writes, and nothing else, on every target: the
+ * runner's own, changed as `targets` say.
+ */
 export async function expectTemplate<K extends MatmulKernel | ConvKernel>(
   runner: KernelRunner,
   print: TemplatePrinter<K>,
   { kernel, elements, seed }: TemplateCase<K>,
-  changes: Partial<Target>,
+  ...targets: Partial<Target>[]
 ): Promise<void> {
   const dtypes = dtypesOf(kernel);
-  const fresh = () => elements.map((n, i) => fillWhole(dtypes[i], n, seed + 101 * i));
+  const fresh = (): TypedArray[] => elements.map((n, i) => fillWhole(dtypes[i], n, seed + 101 * i));
+  const positive = (b: TypedArray, i: number): TypedArray => b.map((x) => (x === NEGATIVE_ZERO[dtypes[i]] ? 0 : x));
   const expected = fresh();
   interpretKernel(kernel, expected, UNIFORMS);
-  const got = await runner.run(print as Printer, kernel, fresh(), UNIFORMS, runner.target(changes));
-  const positive = (b: TypedArray, i: number): TypedArray => b.map((x) => (x === NEGATIVE_ZERO[dtypes[i]] ? 0 : x));
-  expect(got.map(positive)).toEqual(expected.map(positive));
+  for (const changes of targets) {
+    const got = await runner.run(print as Printer, kernel, fresh(), UNIFORMS, runner.target(changes));
+    expect(got.map(positive)).toEqual(expected.map(positive));
+  }
 }

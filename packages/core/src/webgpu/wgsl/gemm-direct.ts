@@ -9,61 +9,66 @@ import { type Contraction, reorder, sizeOf } from "./contraction.js";
 import {
   addBlock,
   ceilDiv,
+  cover,
   defineFinish,
   type End,
-  epilogueUses,
   finishBlock,
   multiply,
   Operand,
-  operandUses,
   type Registers,
+  range,
   rowOfB,
+  shaderOf,
   sumType,
   TERMS,
+  titleOf,
   zeroBlock,
 } from "./gemm-text.js";
-import { indent, linearGroups, Shader } from "./shader.js";
+import { indent, linearGroups } from "./shader.js";
 
 const INVOCATIONS = 64;
 
+/** The edge of the block that an invocation holds on hardware, whose registers are few. */
+const EDGE = 4;
+/** Edges on processor cores, where a load costs as much as twenty multiplications, so that large blocks are faster; but
+ *  also take long to compile, so they must be worth it. */
+const SOFTWARE_EDGE = { small: 8, large: 16 };
+const LARGE_WORK = 1 << 24;
+
 /** Rows and columns that an invocation holds. */
-export interface DirectTile {
-  readonly m: number;
-  readonly n: number;
+export function directBlock(c: Contraction, { software }: Target): { readonly m: number; readonly n: number } {
+  const [m, n] = [sizeOf(c, "m"), sizeOf(c, "n")];
+  const work = sizeOf(c, "batch") * m * n * sizeOf(c, "k");
+  const edge = !software ? EDGE : work < LARGE_WORK ? SOFTWARE_EDGE.small : SOFTWARE_EDGE.large;
+  return { m: cover(m, edge), n: cover(n, edge) };
 }
 
-/** The smallest power of two that covers `size`, but not more than `most`. */
-const cover = (size: number, most: number): number => Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(size, 1))));
-
-/** Large blocks load little for what they multiply, until they spill registers. */
-export function directTile(c: Contraction, { software }: Target): DirectTile {
-  const most = software ? 8 : 4;
-  return { m: cover(sizeOf(c, "m"), most), n: cover(sizeOf(c, "n"), most) };
-}
-
-/** The walk along k: runs along its innermost digit, in steps of at most TERMS products. */
+/** A walk along k: runs along one digit, in steps of at most TERMS products. */
 interface Walk {
   readonly contraction: Contraction;
-  /** Size of the innermost digit, and steps that a run along it takes. */
-  readonly run: number;
-  readonly perRun: number;
-  readonly steps: number;
+  /** Position of the digit that runs go along, undefined where k is 1. */
+  readonly digit: number | undefined;
+  /** Products of a run, and runs. */
+  readonly length: number;
+  readonly runs: number;
 }
 
-/** Longest digit last: what does not change within a run is computed once a step. */
+/** Runs go along the longest digit: what does not change within a run is computed once. */
 function walkOf(given: Contraction): Walk {
   const digits = given.digits.map((_, d) => d);
   const ks = digits.filter((d) => given.digits[d].axis === "k");
-  const longest = ks.reduce((best, d) => (given.digits[d].size > given.digits[best].size ? d : best), ks[0]);
-  const order = [...digits.filter((d) => d !== longest), ...(longest === undefined ? [] : [longest])];
-  const contraction = reorder(given, order);
-  const run = longest === undefined ? 1 : given.digits[longest].size;
-  const perRun = ceilDiv(run, TERMS);
-  return { contraction, run, perRun, steps: (sizeOf(given, "k") / run) * perRun };
+  if (ks.length === 0) return { contraction: given, digit: undefined, length: 1, runs: 1 };
+  const longest = ks.reduce((best, d) => (given.digits[d].size > given.digits[best].size ? d : best));
+  const contraction = reorder(given, [...digits.filter((d) => d !== longest), longest]);
+  const length = given.digits[longest].size;
+  return { contraction, digit: digits.length - 1, length, runs: sizeOf(given, "k") / length };
 }
 
-/** Steps along k that can be divided among parts. */
-export const directSteps = (c: Contraction): number => walkOf(c).steps;
+/** What parts along k are made of: whole runs, or steps if there is one run alone. */
+export function directUnits(c: Contraction): number {
+  const { length, runs } = walkOf(c);
+  return runs > 1 ? runs : ceilDiv(length, TERMS);
+}
 
 export function printDirect(
   given: Contraction,
@@ -72,12 +77,11 @@ export function printDirect(
   parts: number,
   end: End,
 ): Pass {
-  const { contraction: c, run, perRun, steps } = walkOf(given);
-  const tile = directTile(c, target);
-  const r: Registers = { ...tile, type: sumType(c) };
-  const [batches, rows, columns] = (["batch", "m", "n"] as const).map((axis) => sizeOf(c, axis));
-  const uses = [...operandUses(c), ...(end.kind === "epilogue" ? epilogueUses(c) : [])];
-  const shader = new Shader(target, elements, uses, end.kind === "parts" ? [end.scratch] : []);
+  const walk = walkOf(given);
+  const { contraction: c, length, runs } = walk;
+  const r: Registers = { ...directBlock(c, target), type: sumType(c) };
+  const [batches, rows, columns] = [sizeOf(c, "batch"), sizeOf(c, "m"), sizeOf(c, "n")];
+  const shader = shaderOf(c, elements, target, end);
   const [a, b] = [new Operand(shader, c, "a", r.type), new Operand(shader, c, "b", r.type)];
   a.define();
   b.define();
@@ -86,17 +90,27 @@ export function printDirect(
   const [down, across] = [ceilDiv(rows, r.m), ceilDiv(columns, r.n)];
   const items = parts * batches * down * across;
   const { workgroups, number } = linearGroups(ceilDiv(items, INVOCATIONS), target);
-  const perPart = ceilDiv(steps, parts);
-  const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-  const rowPlaces = range(r.m).flatMap((i) => a.lane(`row${i}`, `min(m + ${i}, ${rows - 1})`));
-  const columnPlaces = range(r.n).flatMap((j) => b.lane(`column${j}`, `min(n + ${j}, ${columns - 1})`));
-  const load = (operand: Operand, lane: string, k: string): string =>
-    operand.load(`${lane} + ${k}`, operand.inside(lane, k));
+  const perPart = ceilDiv(directUnits(c), parts);
+  const [firstRun, endRun] = runs > 1 ? [`part * ${perPart}`, `min((part + 1) * ${perPart}, ${runs})`] : ["0", "1"];
+  const [first, last] =
+    runs > 1 || parts === 1
+      ? ["0", `${length}`]
+      : [`part * ${perPart * TERMS}`, `min((part + 1) * ${perPart * TERMS}, ${length})`];
+  const left = new Lanes(
+    a,
+    walk,
+    range(r.m).map((i) => `row${i}`),
+  );
+  const right = new Lanes(
+    b,
+    walk,
+    range(r.n).map((j) => `column${j}`),
+  );
   const products = [
-    ...a.k("down", "k"),
-    ...b.k("across", "k"),
-    ...range(r.m).map((i) => `let a_${i} = ${load(a, `row${i}`, "down")};`),
-    ...rowOfB(r, (j) => load(b, `column${j}`, "across")),
+    ...left.step("down"),
+    ...right.step("across"),
+    ...range(r.m).map((i) => `let a_${i} = ${left.load(i, "down")};`),
+    ...rowOfB(r, (j) => right.load(j, "across")),
     ...multiply(r),
   ];
   const body = `
@@ -106,23 +120,73 @@ let n = item % ${across} * ${r.n};
 let m = item / ${across} % ${down} * ${r.m};
 let batch = item / ${across * down} % ${batches};
 let part = item / ${across * down * batches};
-${rowPlaces.join("\n")}
-${columnPlaces.join("\n")}
+${left.places((i) => `min(m + ${i}, ${rows - 1})`)}
+${right.places((j) => `min(n + ${j}, ${columns - 1})`)}
 ${zeroBlock("total", r).join("\n")}
-for (var step = part * ${perPart}; step < min((part + 1) * ${perPart}, ${steps}); step++) {
-  let first = step / ${perRun} * ${run} + step % ${perRun} * ${TERMS};
-  let end = min(first + ${TERMS}, (step / ${perRun} + 1) * ${run});
-${indent(zeroBlock("part", r).join("\n"))}
-  for (var k = first; k < end; k++) {
-${indent(indent(products.join("\n")))}
+for (var run = ${firstRun}; run < ${endRun}; run++) {
+${indent([...left.run("down"), ...right.run("across")].join("\n"))}
+  for (var first = ${first}; first < ${last}; first += ${TERMS}) {
+${indent(indent(zeroBlock("part", r).join("\n")))}
+    for (var k = first; k < min(first + ${TERMS}, ${last}); k++) {
+${indent(indent(indent(products.join("\n"))))}
+    }
+${indent(indent(addBlock("total", "part", r).join("\n")))}
   }
-${indent(addBlock("total", "part", r).join("\n"))}
 }
 ${finishBlock(c, r).join("\n")}`.trim();
   return shader.finish({
-    title: `${c.name}: ${batches} × [${rows} × ${sizeOf(c, "k")}] · [${sizeOf(c, "k")} × ${columns}], ${r.m} × ${r.n} an invocation`,
+    title: `${titleOf(c, parts)}, ${r.m} × ${r.n} elements an invocation`,
     workgroupSize: [INVOCATIONS, 1, 1],
     workgroups,
     body,
   });
+}
+
+/** The lanes of an operand that an invocation reads: rows of A or columns of B. */
+class Lanes {
+  constructor(
+    private readonly operand: Operand,
+    private readonly walk: Walk,
+    private readonly names: readonly string[],
+  ) {}
+
+  /** Statements that name the lanes' places. */
+  places(position: (lane: number) => string): string {
+    return this.names.flatMap((name, i) => this.operand.lane(name, position(i))).join("\n");
+  }
+
+  /** Statements before a run: how far it lies along k, and which lanes are within the bounds that hold all along it. */
+  run(name: string): string[] {
+    const { operand } = this;
+    const tests = this.names.map((lane) => operand.inside(lane, `${name}_run`, (i) => !this.moves(i)));
+    return [
+      ...operand.k(`${name}_run`, `run * ${this.walk.length}`),
+      ...tests.flatMap((test, i) => (test === undefined ? [] : [`let ${this.names[i]}_in = ${test};`])),
+    ];
+  }
+
+  /** Statements before a product: how far it lies along k. */
+  step(name: string): string[] {
+    return this.operand.forms.flatMap(({ strides }, i) => {
+      if (i > 0 && !this.moves(i)) return [];
+      const stride = this.walk.digit === undefined ? 0 : strides[this.walk.digit];
+      const suffix = i === 0 ? "" : `_${i}`;
+      return [`let ${name}${suffix} = ${name}_run${suffix}${stride === 0 ? "" : ` + k * ${stride}`};`];
+    });
+  }
+
+  load(lane: number, name: string): string {
+    const { operand } = this;
+    const place = this.names[lane];
+    const fixed = operand.inside(place, name, (i) => !this.moves(i)) === undefined ? [] : [`${place}_in`];
+    const moving = operand.inside(place, name, (i) => this.moves(i));
+    const tests = moving === undefined ? fixed : [...fixed, moving];
+    return operand.load(`${place} + ${name}`, tests.length > 0 ? tests.join(" & ") : undefined);
+  }
+
+  /** Whether the form changes along a run. */
+  private moves(form: number): boolean {
+    const { digit } = this.walk;
+    return digit !== undefined && this.operand.forms[form].strides[digit] !== 0;
+  }
 }

@@ -5,8 +5,9 @@
 
 import { postorder, scalarOf } from "../../expr.js";
 import type { Access } from "../../kernel.js";
+import type { Target } from "../program.js";
 import { type AxisName, type Contraction, type Form, sizeOf } from "./contraction.js";
-import { indent, type ScratchUse, type Shader, type Use } from "./shader.js";
+import { indent, type ScratchUse, Shader, type Use } from "./shader.js";
 import { affine, Values } from "./values.js";
 
 /** The type that products are added up in. */
@@ -26,10 +27,26 @@ export type End = { readonly kind: "epilogue" } | { readonly kind: "parts"; read
 
 export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** The smallest power of two that covers `size`, but not more than `most`. */
+export const cover = (size: number, most: number): number =>
+  Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(size, 1))));
+
 const sizes = ({ digits }: Contraction): number[] => digits.map(({ size }) => size);
 
-export const operandUses = (c: Contraction): Use[] =>
-  [c.a, c.b].map((access) => ({ access, sizes: sizes(c), write: false }));
+/** The shader of a pass that multiplies. */
+export function shaderOf(c: Contraction, elements: readonly number[], target: Target, end: End): Shader {
+  const operands = [c.a, c.b].map((access): Use => ({ access, sizes: sizes(c), write: false }));
+  const uses = end.kind === "epilogue" ? [...operands, ...epilogueUses(c)] : operands;
+  return new Shader(target, elements, uses, end.kind === "parts" ? [end.scratch] : []);
+}
+
+/** What a pass multiplies, in words. */
+export function titleOf(c: Contraction, parts: number): string {
+  const [batch, m, n, k] = (["batch", "m", "n", "k"] as const).map((axis) => sizeOf(c, axis));
+  return `${c.name}: ${batch} × [${m} × ${k}] · [${k} × ${n}] in ${parts} parts`;
+}
 
 /** What the epilogue touches; sources that its value does not load are left out. */
 export function epilogueUses(c: Contraction): Use[] {
@@ -117,11 +134,14 @@ export class Operand {
     return this.forms.map((_, i) => `let ${at(prefix, i)} = ${this.part("k", i)}(${position});`);
   }
 
-  /** The condition under which bounds let an element be read; undefined if they always do. */
-  inside(lane: string, k: string): string | undefined {
-    const tests = this.access.bounds.map(({ size }, i) => `u32(${at(lane, i + 1)} + ${at(k, i + 1)}) < ${size}u`);
-    if (tests.length === 0) return undefined;
-    return tests.length === 1 ? tests[0] : tests.map((test) => `(${test})`).join(" & ");
+  /** The condition under which bounds let an element be read; undefined if they always do. `which` picks among the
+   *  bounds by their forms' numbers. */
+  inside(lane: string, k: string, which: (form: number) => boolean = () => true): string | undefined {
+    // As a u32, what is negative is large.
+    const tests = this.access.bounds.flatMap(({ size }, i) =>
+      which(i + 1) ? [`(u32(${at(lane, i + 1)} + ${at(k, i + 1)}) < ${size}u)`] : [],
+    );
+    return tests.length > 0 ? tests.join(" & ") : undefined;
   }
 
   /** The element at an address, or 0 where the condition does not hold. */
@@ -149,8 +169,6 @@ export interface Registers {
 
 /** Lanes of the vectors that a row of the block is made of. */
 export const lanesOf = ({ n }: Registers): number => (n % 4 === 0 ? 4 : n % 2 === 0 ? 2 : 1);
-
-const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 export const vectorType = (r: Registers): string => (lanesOf(r) === 1 ? r.type : `vec${lanesOf(r)}<${r.type}>`);
 

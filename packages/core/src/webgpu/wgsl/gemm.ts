@@ -2,9 +2,51 @@
 
 import type { KernelProgram, Pass, Target } from "../program.js";
 import { type Contraction, exchange, sizeOf } from "./contraction.js";
-import { directSteps, directTile, printDirect } from "./gemm-direct.js";
-import { ceilDiv, defineFinish, epilogueUses, placeOfPart, sumType, TERMS } from "./gemm-text.js";
+import { directBlock, directUnits, printDirect } from "./gemm-direct.js";
+import { ceilDiv, defineFinish, type End, epilogueUses, placeOfPart, sumType, TERMS } from "./gemm-text.js";
+import { isAlongK, printTiled, tiledUnits, tileOf } from "./gemm-tiled.js";
 import { linearGroups, Shader } from "./shader.js";
+
+/** How the products of a contraction are multiplied. */
+interface Method {
+  print(c: Contraction, elements: readonly number[], target: Target, parts: number, end: End): Pass;
+  /** What parts along k are made of. */
+  readonly units: number;
+  /** Parts that are wanted to keep the adapter busy, and units that a part should have. */
+  readonly wanted: number;
+  readonly worth: number;
+}
+
+/** Invocations or workgroups that keep an adapter busy. */
+const BUSY = { software: 256, invocations: 1 << 14, workgroups: 128 };
+/** Products that a part should have, so that adding it up is little beside them. */
+const WORTH = { direct: 512, tiled: 128 };
+const MOST_PARTS = 128;
+
+function methodOf(c: Contraction, target: Target): Method {
+  const [batches, rows, columns] = [sizeOf(c, "batch"), sizeOf(c, "m"), sizeOf(c, "n")];
+  const blocks = (m: number, n: number): number => batches * ceilDiv(rows, m) * ceilDiv(columns, n);
+  // A single row shares nothing; if its columns lie side by side, or are few, workgroup memory gains nothing.
+  const alone = rows === 1 && (columns <= 16 || !isAlongK({ c, access: c.b, axis: "n" }));
+  if (target.software || alone) {
+    const { m, n } = directBlock(c, target);
+    const busy = target.software ? BUSY.software : BUSY.invocations;
+    const units = directUnits(c);
+    const worth = (WORTH.direct * units) / sizeOf(c, "k");
+    return { print: printDirect, units, wanted: ceilDiv(busy, blocks(m, n)), worth };
+  }
+  const { m, n, down, across } = tileOf(c, target);
+  const units = tiledUnits(c);
+  const wanted = ceilDiv(BUSY.workgroups, blocks(m * down, n * across));
+  return { print: printTiled, units, wanted, worth: WORTH.tiled / TERMS };
+}
+
+/** Parts that the products along k are divided into: more than one where the result alone gives too little to do at
+ *  once. */
+function partsOf({ units, wanted, worth }: Method): number {
+  const parts = Math.max(1, Math.min(wanted, Math.floor(units / worth), MOST_PARTS, units));
+  return ceilDiv(units, ceilDiv(units, parts));
+}
 
 /** The contractions one after the other. */
 export function printContractions(
@@ -14,40 +56,27 @@ export function printContractions(
 ): KernelProgram {
   const passes: Pass[] = [];
   const scratch: number[] = [];
-  for (const contraction of contractions) {
-    const c = sizeOf(contraction, "m") > sizeOf(contraction, "n") ? exchange(contraction) : contraction;
+  for (const given of contractions) {
+    const c = sizeOf(given, "m") > sizeOf(given, "n") ? exchange(given) : given;
     const results = sizeOf(c, "batch") * sizeOf(c, "m") * sizeOf(c, "n");
     if (results === 0) continue;
-    const parts = partsOf(c, target);
-    if (parts === 1) passes.push(printDirect(c, elements, target, 1, { kind: "epilogue" }));
-    else {
-      const index = scratch.length;
-      if (parts > 0) {
-        scratch.push(parts * results);
-        const use = { index, elements: parts * results, write: true };
-        passes.push(printDirect(c, elements, target, parts, { kind: "parts", scratch: use }));
-      }
-      passes.push(printSum(c, elements, target, parts, index));
+    if (sizeOf(c, "k") === 0) {
+      passes.push(printSum(c, elements, target, 0, 0));
+      continue;
     }
+    const method = methodOf(c, target);
+    const parts = partsOf(method);
+    if (parts === 1) {
+      passes.push(method.print(c, elements, target, 1, { kind: "epilogue" }));
+      continue;
+    }
+    const index = scratch.length;
+    scratch.push(parts * results);
+    const use = { index, elements: parts * results, write: true };
+    passes.push(method.print(c, elements, target, parts, { kind: "parts", scratch: use }));
+    passes.push(printSum(c, elements, target, parts, index));
   }
   return { passes, scratch };
-}
-
-/** Invocations that keep an adapter busy, and products that are worth an invocation's while. */
-const BUSY = { software: 256, hardware: 1 << 14 };
-const WORTH = 512;
-const MOST_PARTS = 128;
-
-/** Parts that the products along k are divided into: more than one where the result alone gives too little to do at
- *  once, none where there is nothing to add. */
-function partsOf(c: Contraction, target: Target): number {
-  if (sizeOf(c, "k") === 0) return 0;
-  const { m, n } = directTile(c, target);
-  const items = sizeOf(c, "batch") * ceilDiv(sizeOf(c, "m"), m) * ceilDiv(sizeOf(c, "n"), n);
-  const steps = directSteps(c);
-  const wanted = ceilDiv(target.software ? BUSY.software : BUSY.hardware, items);
-  const parts = Math.max(1, Math.min(wanted, Math.floor((steps * TERMS) / WORTH), MOST_PARTS));
-  return ceilDiv(steps, ceilDiv(steps, parts));
 }
 
 const INVOCATIONS = 64;
