@@ -10,12 +10,14 @@ import { build, type Program, programs } from "./random-graphs.js";
 const RUNS = Number(process.env.KINDLING_RUNS ?? 1);
 
 let devices: k.Device[];
+let webgpu: k.Device;
 
 beforeAll(async () => {
   devices = [await k.createCpuDevice({ threads: 1 }), await k.createCpuDevice({ threads: 3 })];
+  webgpu = await k.createWebGpuDevice();
 });
 afterAll(() => {
-  for (const d of devices) d.close();
+  for (const d of [...devices, webgpu]) d.close();
 });
 
 /** All results of a program, all at once, on a device. */
@@ -39,16 +41,19 @@ function near(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number
 }
 
 describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
-  it("give what the f64 interpreter of the operators gives", async () => {
+  it.each([
+    ["cpu", () => devices[0], 150],
+    ["webgpu", () => webgpu, 60],
+  ] as const)("give on %s what the f64 interpreter of the operators gives", async (_name, device, runs) => {
     await fc.assert(
       fc.asyncProperty(programs, async (program) => {
         const want = build(program).results.map((t) => interpretGraph(t.node));
-        const got = await values(program, devices[0]);
+        const got = await values(program, device());
         got.forEach((g, i) => {
           near(g, want[i], 2e-5);
         });
       }),
-      { numRuns: 150 * RUNS },
+      { numRuns: runs * RUNS },
     );
   });
 
@@ -66,22 +71,25 @@ describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
     );
   });
 
-  it("are the same fused and unfused, in shared and in fresh memory", async () => {
+  it.each([
+    ["cpu", () => devices[0], 60],
+    ["webgpu", () => webgpu, 20],
+  ] as const)("are the same on %s fused and unfused, in shared and in fresh memory", async (_name, device, runs) => {
     await fc.assert(
       fc.asyncProperty(programs, async (program) => {
-        const plain = await values(program, devices[0], false, false);
+        const plain = await values(program, device(), false, false);
         for (const [fuse, share] of [
           [true, true],
           [true, false],
           [false, true],
         ]) {
-          const other = await values(program, devices[0], fuse, share);
+          const other = await values(program, device(), fuse, share);
           other.forEach((g, i) => {
             near(g, plain[i], 1e-5);
           });
         }
       }),
-      { numRuns: 60 * RUNS },
+      { numRuns: runs * RUNS },
     );
   });
 

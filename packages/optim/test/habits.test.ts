@@ -2,6 +2,7 @@
 
 import {
   AutogradError,
+  type DeviceName,
   fromHost,
   init,
   manualSeed,
@@ -73,9 +74,16 @@ let hand: ByHand;
 const x = () => tensor(X);
 const y = () => tensor(Y);
 
-beforeAll(async () => {
-  await init({ threads: 2 });
-});
+const DEVICES = ["cpu", "webgpu"] as const;
+
+/** Describes what holds on every device. */
+const onEachDevice = (title: string, tests: (device: DeviceName) => void): void =>
+  describe.each(DEVICES)(`${title}, on %s`, (device) => {
+    beforeAll(async () => {
+      await init({ device, threads: 2 });
+    });
+    tests(device);
+  });
 
 beforeEach(() => {
   manualSeed(0);
@@ -98,7 +106,7 @@ async function near(got: Tensor, want: readonly number[], digits = 5): Promise<v
   });
 }
 
-describe("habits of users", () => {
+onEachDevice("habits of users", (device) => {
   it("reads the output after the step that used it", async () => {
     const out = model.call(x());
     loss(out).backward();
@@ -312,7 +320,7 @@ describe("habits of users", () => {
 
   it("uses tensors that were made before init", async () => {
     const early = fromHost(Float32Array.from(X.flat()), [4, 2]);
-    await init({ threads: 1 });
+    await init({ device, threads: 1 });
     await near(model.call(early), hand.outputs());
   });
 
@@ -344,7 +352,7 @@ describe("habits of users", () => {
   });
 });
 
-describe("in-place writes", () => {
+onEachDevice("in-place writes", () => {
   it("to a leaf that requires a gradient are refused outside noGrad", () => {
     expect(() => model.linear.weight.add_(1)).toThrow(AutogradError);
     expect(() => model.linear.weight.zero_()).toThrow(/noGrad/);
@@ -385,7 +393,7 @@ describe("in-place writes", () => {
   });
 });
 
-describe("memory", () => {
+onEachDevice("memory", () => {
   it("stays flat over a thousand steps", async () => {
     const settle = async (): Promise<number> => {
       await synchronize();
@@ -405,6 +413,7 @@ describe("memory", () => {
     const sgd = new SGD(net.parameters(), { lr: 0.01, momentum: 0.9 });
     let running = tensor(0);
     const marks: number[] = [];
+    const reserved: number[] = [];
     for (let i = 0; i <= 1000; i++) {
       const images = fromHost(new Float32Array(16 * 64).fill(i % 7), [16, 1, 8, 8]);
       const labels = fromHost(new Int32Array(16).fill(i % 10), [16]);
@@ -416,14 +425,16 @@ describe("memory", () => {
       if (i % 100 === 0) {
         await running.item();
         marks.push(await settle());
+        reserved.push(memory().reserved);
       }
     }
     const [, second] = marks;
     expect(Math.max(...marks.slice(1))).toBeLessThanOrEqual(second + 2 ** 20);
+    expect(Math.max(...reserved.slice(1))).toBeLessThanOrEqual(reserved[1] + 2 ** 20);
   }, 120_000);
 });
 
-describe("gradients by hand", () => {
+onEachDevice("gradients by hand", () => {
   it("are what the step uses, also when written in place", async () => {
     for (const setToNone of [true, false])
       for (let i = 0; i < 3; i++) {
