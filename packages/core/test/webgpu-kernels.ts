@@ -7,7 +7,7 @@ import { create, globals } from "webgpu";
 import type { ComputeDType, TypedArray } from "../dist/dtype.js";
 import { float16ToNumber, numberToFloat16 } from "../dist/float16.js";
 import type { Kernel } from "../dist/kernel.js";
-import type { Binding, KernelProgram, Pass, Printer, Target } from "../dist/webgpu/program.js";
+import type { Binding, KernelProgram, Pass, Target } from "../dist/webgpu/program.js";
 import { usesOf } from "../dist/webgpu/wgsl/slice.js";
 
 Object.assign(globalThis, globals);
@@ -82,9 +82,9 @@ export class KernelRunner {
    * outside of its buffers, or where WebGPU finds fault with it; the message shows the shader. Many runs may be under
    * way at once.
    */
-  async run(
-    print: Printer,
-    kernel: Kernel,
+  async run<K extends Kernel>(
+    print: (kernel: K, elements: readonly number[], target: Target) => KernelProgram,
+    kernel: K,
     buffers: readonly TypedArray[],
     uniforms: Uint32Array = new Uint32Array(4),
     target: Target = this.target(),

@@ -153,6 +153,42 @@ describe.each<[string, Partial<Target>]>([
   });
 });
 
+describe("reductions of bool as WGSL", () => {
+  it.each<[string, Partial<Target>, number]>([
+    ["an invocation a row", { software: true }, 20],
+    ["lanes that share a row", {}, 300],
+    ["chunks of rows", {}, 60_000],
+  ])("tell all, any, none by %s", async (_, changes, length) => {
+    const rows = 5;
+    const source: Access = { ...at(0, [length, 1]), dtype: "bool" };
+    const value = expr("load", "bool", [], 0);
+    const ops = ["sum", "prod", "max", "min"] as const;
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "truths",
+      rows: [rows],
+      inner: [length],
+      sources: [source],
+      stages: [
+        ...ops.map((op): Stage => ({ kind: "reduce", op, type: "bool", value })),
+        ...ops.map((_, i) => store("row", { ...at(i + 1, [1, 0]), dtype: "bool" }, expr("acc", "bool", [], i))),
+      ],
+    };
+    // Rows of zeros, of one 1, of ones, of one 0, and of both.
+    const x = Uint8Array.from({ length: rows * length }, (_, i) => {
+      const [row, k] = [Math.floor(i / length), i % length];
+      return [0, Number(k === 7), 1, Number(k !== 11), k & 1][row];
+    });
+    const buffers = [x, ...ops.map(() => new Uint8Array(rows))];
+    const got = await runner.run(printLoop, kernel, buffers, undefined, runner.target(changes));
+    const [any, all] = [
+      [0, 1, 1, 1, 1],
+      [0, 0, 1, 0, 0],
+    ];
+    expect(got.slice(1).map((b) => Array.from(b as Uint8Array))).toEqual([any, all, any, all]);
+  });
+});
+
 describe("launches of loop kernels", () => {
   it("are of more workgroups than one dimension takes", async () => {
     const [rows, inner] = [3, 100_003];
@@ -172,6 +208,39 @@ describe("launches of loop kernels", () => {
     expect(await relativeError(short, [x, new Float32Array(33_333)], target)).toBeLessThan(2e-7);
     const long = columns(1000, 300);
     expect(await relativeError(long, [x, new Float32Array(300)], runner.target({ workgroups: 16 }))).toBeLessThan(2e-7);
+  });
+
+  it("bind no scratch that leaves too few bindings for the kernel's own buffers", async () => {
+    const n = 20_000;
+    const sources = Array.from({ length: 7 }, (_, i) => at(i, [1]));
+    const [first, ...others] = sources.map((_, i) => load(i));
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "seven",
+      rows: [],
+      inner: [n],
+      sources,
+      stages: [
+        sum(first),
+        sum(
+          of(
+            "mul",
+            others.reduce((x, y) => of("add", x, y)),
+            acc(0),
+          ),
+        ),
+        store("row", at(7, [0]), acc(1)),
+      ],
+    };
+    const buffers = [...sources.map((_, i) => noise(n + i, 0, 1)), new Float32Array(1)];
+    const target = runner.target();
+    const { passes } = printLoop(
+      kernel,
+      buffers.map((b) => b.length),
+      target,
+    );
+    expect(Math.max(...passes.map(({ bindings }) => bindings.length))).toBeLessThanOrEqual(target.storageBuffers);
+    expect(await relativeError(kernel, buffers, target)).toBeLessThan(4e-7);
   });
 
   it("are none where there is nothing to do", () => {

@@ -59,7 +59,7 @@ describe("loop kernels as WGSL", () => {
         await Promise.all(loops.map((loop) => check(loop, target)));
       }),
       // A failure shows its kernel; shrinking one takes longer than reading it.
-      { numRuns: Number(process.env.RUNS ?? 8), endOnFailure: true },
+      { numRuns: 6, endOnFailure: true },
     );
   });
 });

@@ -6,6 +6,7 @@
 import type { LoopKernel } from "../../kernel.js";
 import type { Target } from "../program.js";
 import type { OrderedLoop } from "./loop-order.js";
+import { powerAbove, powerBelow } from "./powers.js";
 
 export interface Geometry {
   readonly rowCount: number;
@@ -37,12 +38,13 @@ const CHUNK_TURNS = 16;
 /** What keeps processor cores busy: rows or chunks of rows, of at least this many positions each. */
 const BUSY_TASKS = 64;
 const CHUNK_POSITIONS = 1024;
+/** Invocations that a core runs at once, and workgroups that keep the cores busy. */
+const VECTOR = 4;
+const CORES = 16;
 /** A later pass combines the chunks of a row in one go. */
 const MOST_CHUNKS = 1024;
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
-const powerBelow = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(n, 1)));
-const powerAbove = (n: number): number => 2 ** Math.ceil(Math.log2(Math.max(n, 1)));
 
 /** Invocations of a workgroup that the adapter takes, when each leaves the result of every reduction to the others. */
 function mostInvocations(kernel: LoopKernel, target: Target): number {
@@ -65,13 +67,14 @@ export function geometryOf({ kernel, rowsFast }: OrderedLoop, target: Target): G
 /** The geometry of rows of which a workgroup takes at most `most` invocations. */
 export function chooseGeometry(shape: Shape, most: number, target: Target): Geometry {
   const { rowCount, innerCount, rowsFast } = shape;
-  const serial = (chunks: number): Geometry => cut({ ...shape, workgroup: WORKGROUP, lanes: 1 }, chunks);
+  const serial = (workgroup: number, chunks: number): Geometry => cut({ ...shape, workgroup, lanes: 1 }, chunks);
   if (target.software) {
     const few = rowCount < BUSY_TASKS && innerCount >= 2 * CHUNK_POSITIONS;
-    return serial(few ? Math.min(innerCount / CHUNK_POSITIONS, BUSY_TASKS / rowCount) : 1);
+    const chunks = few ? Math.min(innerCount / CHUNK_POSITIONS, BUSY_TASKS / rowCount) : 1;
+    return serial(Math.max(VECTOR, Math.min(WORKGROUP, powerBelow((rowCount * chunks) / CORES))), chunks);
   }
-  const coalesced = rowsFast && rowCount >= MANY_ROWS && innerCount <= MOST_TURNS;
-  if (innerCount <= SHORT || coalesced) return serial(1);
+  const coalesced = rowsFast && (innerCount <= 4 * SHORT || (rowCount >= MANY_ROWS && innerCount <= MOST_TURNS));
+  if (innerCount <= SHORT || coalesced) return serial(WORKGROUP, 1);
 
   const slots = rowsFast ? Math.max(1, Math.min(most / 8, rowCount)) : 1;
   const lanes = Math.max(2, Math.min(powerBelow(most / slots), powerAbove(innerCount / LEAST_TURNS)));

@@ -4,6 +4,7 @@ import type { LoopKernel } from "../../kernel.js";
 import type { KernelProgram, Target } from "../program.js";
 import { usesOfStages } from "./loop-uses.js";
 import { Positions } from "./positions.js";
+import { powerBelow } from "./powers.js";
 import { indent, linearGroups, Shader } from "./shader.js";
 import { printStores } from "./stores.js";
 
@@ -12,6 +13,14 @@ const WORKGROUP = 64;
 /** Where there are more points than this, an invocation takes several. */
 const MANY_POINTS = 1 << 20;
 const POINTS_EACH = 4;
+/** On processor cores a workgroup costs about as much as some of its points, and a few of them keep the cores busy. */
+const MOST_EACH = 64;
+const CORES = 16;
+
+function pointsEach(count: number, { software }: Target): number {
+  if (software) return Math.min(MOST_EACH, powerBelow(count / (WORKGROUP * CORES)));
+  return count > MANY_POINTS ? POINTS_EACH : 1;
+}
 
 /** The program of a kernel whose points are all rows. */
 export function printMap(kernel: LoopKernel, elements: readonly number[], target: Target): KernelProgram {
@@ -20,7 +29,7 @@ export function printMap(kernel: LoopKernel, elements: readonly number[], target
   const shader = new Shader(target, elements, usesOfStages(kernel, kernel.stages));
   const positions = new Positions();
   const stores = printStores(shader, kernel, kernel.stages, { position: positions.position, acc: noAcc });
-  const each = count > MANY_POINTS ? POINTS_EACH : 1;
+  const each = pointsEach(count, target);
   const groups = linearGroups(Math.ceil(count / (WORKGROUP * each)), target);
   const act = [...positions.unravel("point", kernel.rows, 0), ...stores].join("\n");
   const guarded = `if (point < ${count}u) {\n${indent(act)}\n}`;

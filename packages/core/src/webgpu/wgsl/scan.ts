@@ -9,6 +9,7 @@ import type { KernelProgram, Pass, Target } from "../program.js";
 import { chooseGeometry, type Geometry } from "./loop-geometry.js";
 import { Layout, type Shared } from "./loop-layout.js";
 import { Positions } from "./positions.js";
+import { powerBelow } from "./powers.js";
 import { indent, type ScratchUse, Shader, type Use } from "./shader.js";
 import { usesOf } from "./slice.js";
 import { affine, Values } from "./values.js";
@@ -22,7 +23,7 @@ export function printScan(kernel: ScanKernel, elements: readonly number[], targe
   if (rowCount * kernel.length === 0) return { passes: [], scratch: [] };
   const strides = kernel.source.strides.map(Math.abs);
   const rowsFast = Math.min(...strides.slice(0, -1).filter(Boolean)) < strides[kernel.rows.length];
-  const most = 2 ** Math.floor(Math.log2(Math.min(MOST_LANES, target.invocations)));
+  const most = powerBelow(Math.min(MOST_LANES, target.invocations));
   const geometry = chooseGeometry({ rowCount, innerCount: kernel.length, rowsFast }, most, target);
   const printer = new ScanPrinter(kernel, geometry, elements, target);
   if (geometry.chunks === 1) return { passes: [printer.scan()], scratch: [] };
@@ -80,7 +81,7 @@ class ScanPrinter {
     }
     const base = before.length > 1 ? `(${before.join(" + ")})` : before[0];
     const writes = this.walkSegment(shader, positions, "total", (sum) => [
-      this.store(shader, positions, base ? `${base} + ${sum}` : sum),
+      this.store(shader, positions, base ? `(${base} + ${sum})` : sum),
     ]);
     const guarded = layout.storesPoints ? [`if (${layout.storesPoints}) {`, ...writes.map(indent), "}"] : writes;
     return this.finish(shader, positions, "", [...lines, ...guarded]);
@@ -163,7 +164,7 @@ class ScanPrinter {
 
   private store(shader: Shader, positions: Positions, sum: string): string {
     const { target } = this.kernel;
-    const scope = { sources: [], position: positions.position, acc: () => `(${sum})` };
+    const scope = { sources: [], position: positions.position, acc: () => sum };
     const value = convert(expr("acc", this.type, [], 0), scalarOf(target.dtype));
     const { texts } = new Values(shader, scope).print([value]);
     return shader.store(target, affine(target.offset, target.strides, positions.position), texts[0]);

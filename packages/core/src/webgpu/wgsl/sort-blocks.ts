@@ -6,6 +6,7 @@
 import type { SortKernel } from "../../kernel.js";
 import type { Pass, Target } from "../program.js";
 import { Positions } from "./positions.js";
+import { powerBelow } from "./powers.js";
 import { indent, linearGroups, Shader } from "./shader.js";
 import { usesOf } from "./slice.js";
 import { comesBefore, defineKey, keyAt, LAST_KEY } from "./sort-keys.js";
@@ -76,7 +77,7 @@ export function bitonicPass(pass: BlockPass, size: number): Pass {
   const { length, rows } = kernel;
   const { rowCount, count, span, kept } = runs;
   const places = Math.max(size, 2 * WORKGROUP);
-  const workgroup = Math.min(places / 2, MOST_INVOCATIONS, 2 ** Math.floor(Math.log2(target.invocations)));
+  const workgroup = Math.min(places / 2, MOST_INVOCATIONS, powerBelow(target.invocations));
   const groups = linearGroups(Math.ceil((rowCount * count * size) / places), target);
   const shader = shaderOf(pass);
   shader.define(`var<workgroup> keys: array<u32, ${places}>;\nvar<workgroup> items: array<u32, ${places}>;`);
@@ -88,7 +89,7 @@ export function bitonicPass(pass: BlockPass, size: number): Pass {
   const eachPlace = (lines: readonly string[]): string[] => [
     `for (var place = local; place < ${places}u; place += ${workgroup}u) {`,
     perGroup > 1 ? `  let run = ${groups.number} * ${perGroup}u + place / ${size}u;` : `  let run = ${groups.number};`,
-    `  let rank = place % ${size}u;`,
+    perGroup > 1 ? `  let rank = place % ${size}u;` : "  let rank = place;",
     count > 1 ? `  let row = run / ${count}u;` : "  let row = run;",
     count > 1 ? `  let item = run % ${count}u * ${span}u + rank;` : "  let item = rank;",
     // What a run lacks lies behind what it has.

@@ -5,6 +5,7 @@
 
 import type { SortKernel } from "../../kernel.js";
 import type { KernelProgram, Pass, Target } from "../program.js";
+import { powerAbove, powerBelow } from "./powers.js";
 import { bitonicPass, countingPass } from "./sort-blocks.js";
 import { mergePass } from "./sort-merge.js";
 import { keptBy, type Runs, runsOf, type Side, type Sink } from "./sort-runs.js";
@@ -26,8 +27,8 @@ interface Blocks {
 function blocksOf({ length }: SortKernel, { software, workgroupBytes }: Target): Blocks {
   if (software) return { span: length <= COUNTED_BY_SOFTWARE ? length : COUNTED_RUN };
   if (length <= COUNTED) return { span: length };
-  const most = 2 ** Math.floor(Math.log2(workgroupBytes / ENTRY_BYTES));
-  const network = Math.min(most, 2 ** Math.ceil(Math.log2(length)));
+  const most = powerBelow(workgroupBytes / ENTRY_BYTES);
+  const network = Math.min(most, powerAbove(length));
   return { span: Math.min(length, network), network };
 }
 

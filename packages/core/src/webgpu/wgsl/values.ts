@@ -183,9 +183,10 @@ export class Values {
       // Where bounds hold it back it may be negative, which WGSL refuses of a constant.
       return `${Math.max(0, address)}`;
     }
-    const moves = indices.map(
-      (index, i) => ` + clamp(${this.text(index)}, 0, ${indirect[i].size - 1}) * ${indirect[i].stride}`,
-    );
+    const moves = indices.map((index, i) => {
+      const { stride, size } = indirect[i];
+      return ` + clamp(${this.text(index)}, 0, ${size - 1})${stride === 1 ? "" : ` * ${stride}`}`;
+    });
     return affine(offset, strides, this.scope.position) + moves.join("");
   }
 
