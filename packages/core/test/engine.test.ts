@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import * as k from "../dist/index.js";
+import { PlanningDevice } from "../dist/testing/planning-device.js";
 
 beforeEach(async () => {
   await k.init({ threads: 1 });
@@ -19,6 +20,32 @@ describe("the engine", () => {
     for (let i = 0; i < 2000; i++) y = y.mul(1);
     y.sum().backward();
     expect((await leaf.grad!.data())[0]).toBe(1);
+  });
+
+  it("makes no kernel of more buffers than every WebGPU adapter binds", async () => {
+    const parts = Array.from({ length: 30 }, (_, i) =>
+      k
+        .full([4, 500], i)
+        .add(k.rand([4, 500]))
+        .mul(0)
+        .add(i),
+    );
+    const inputs = await Promise.all(parts.map(async (p) => k.fromHost((await p.data()).slice(), [4, 500])));
+    const combine = (): k.Tensor[] => {
+      const sum = inputs.reduce((a, b) => a.add(b));
+      const nested = inputs.slice(0, 12).reduce((a, b) => a.mul(0.5).relu().add(b));
+      return [sum, nested, nested.sum(1), k.cat([sum, nested, sum.add(nested)], 0)];
+    };
+    const values = (results: k.Tensor[]) => Promise.all(results.map(async (t) => [...(await t.data())]));
+    const fused = await values(combine());
+    const planning = new PlanningDevice(4);
+    await k.init({ device: planning });
+    await values(combine());
+    const kernels = planning.plans.flatMap((plan) => plan.kernels);
+    expect(Math.max(...kernels.map(({ buffers }) => buffers.length))).toBeLessThanOrEqual(8);
+    expect(kernels.length).toBeLessThanOrEqual(14);
+    expect(fused[0].every((x) => x === (29 * 30) / 2)).toBe(true);
+    expect(fused[2].every((x) => Math.abs(x - 500 * fused[1][0]) < 1e-2)).toBe(true);
   });
 
   it("does not compile another kernel for another number", async () => {

@@ -7,7 +7,7 @@ import { type Expr, expr, scalarOf } from "../expr.js";
 import { numelOf, sameShape } from "../node.js";
 import * as S from "../ops/scalar.js";
 import { type Form, SplitLoop as Split, type SplitLoop, sameForm } from "./forms.js";
-import { Incompatible, KernelBuilder, type Met } from "./kernel-builder.js";
+import { Incompatible, KernelBuilder, Materialize, type Met } from "./kernel-builder.js";
 import { Loops, squeezed } from "./loops.js";
 import type { Vertex } from "./trace.js";
 
@@ -65,7 +65,12 @@ export class Group {
   static of(vertex: Vertex, around: Surroundings): Group {
     const [domain, axes] = domainOf(vertex);
     const members: Member[] = [{ vertex, kind: vertex.op.kind === "reduce" ? "reduce" : "point" }];
-    return new Group(members, build(members, new Loops(domain, axes), around));
+    const built = build(members, new Loops(domain, axes), around);
+    if (countBuffers(built, members, around) > MAX_BUFFERS) {
+      const half = nearestHalf(vertex, around);
+      if (half) throw new Materialize(half);
+    }
+    return new Group(members, built);
   }
 
   /** This group with one more member; null where it does not fit. */
@@ -92,14 +97,40 @@ export class Group {
       return null;
     try {
       const built = build(members, loops, around);
-      const buffers = new Set([...built.builder.sources, ...members].map((x) => around.buffer(x.vertex)));
-      if (buffers.size > MAX_BUFFERS) return null;
+      if (countBuffers(built, members, around) > MAX_BUFFERS) return null;
       return new Group(members, built);
     } catch (error) {
       if (error instanceof Incompatible) return null;
       throw error;
     }
   }
+}
+
+const countBuffers = ({ builder }: Built, members: readonly Member[], around: Surroundings): number =>
+  new Set([...builder.sources, ...members].map(({ vertex }) => around.buffer(vertex))).size;
+
+/** Of what is computed on the way to a vertex, the part that reads nearest to half of all that is read. */
+function nearestHalf(vertex: Vertex, around: Surroundings): Vertex | undefined {
+  const reads = new Map<Vertex, ReadonlySet<string>>();
+  const visit = (v: Vertex): ReadonlySet<string> => {
+    let buffers = reads.get(v);
+    if (!buffers) {
+      const inputs = v.inputs.flatMap((i) => [...(around.inMemory(i) ? [around.buffer(i)] : visit(i))]);
+      buffers = new Set(inputs);
+      reads.set(v, buffers);
+    }
+    return buffers;
+  };
+  const all = visit(vertex).size;
+  let best: Vertex | undefined;
+  let distance = Infinity;
+  for (const [v, { size }] of reads) {
+    const off = Math.abs(size - all / 2);
+    if (v === vertex || (v.op.kind !== "map" && v.op.kind !== "gather") || off >= distance) continue;
+    best = v;
+    distance = off;
+  }
+  return best;
 }
 
 /** A vertex that is the same as `v` in other memory. */

@@ -49,7 +49,7 @@ export interface Trace {
 /** The node whose memory a reshape shares. */
 export function unreshaped(node: Node): Node {
   let n = node;
-  while (!n.realized && n.op.kind === "move" && n.op.move.type === "reshape") n = n.inputs[0];
+  while (!n.realized && !n.overwritten && n.op.kind === "move" && n.op.move.type === "reshape") n = n.inputs[0];
   return n;
 }
 
