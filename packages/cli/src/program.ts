@@ -22,7 +22,7 @@ const wholeFrom = (least: number) =>
 const positive = number("a number above 0", (value) => value > 0 && Number.isFinite(value));
 const notNegative = number("a number, 0 or more", (value) => value >= 0 && Number.isFinite(value));
 
-const deviceOption = () => new Option("--device <name>", "what computes: auto or cpu").default("auto");
+const deviceOption = () => new Option("--device <name>", "what computes: auto, cpu or webgpu").default("auto");
 const threadsOption = () =>
   new Option("--threads <n>", "threads of the cpu device (default: one a core)").argParser(wholeFrom(1));
 
@@ -87,6 +87,15 @@ export function createProgram(finish: (code: number) => void): Command {
     .action(async (file: string) => {
       const { inspectCommand } = await import("./commands/inspect.js");
       finish(await inspectCommand(file));
+    });
+
+  program
+    .command("doctor")
+    .description("say what can compute here, and what to install so that more can")
+    .option("--json", "as data", false)
+    .action(async (options) => {
+      const { doctorCommand } = await import("./commands/doctor.js");
+      finish(await doctorCommand(options));
     });
 
   program

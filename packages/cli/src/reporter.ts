@@ -92,6 +92,11 @@ export class ConsoleReporter implements Reporter {
     this.#stream.write(`${text}\n`);
   }
 
+  /** What computes. */
+  device(name: string): void {
+    this.#line(`device    ${name}`);
+  }
+
   weights(report: WeightsReport | undefined): void {
     if (!report) {
       this.#line("weights   none: the network starts from random numbers");

@@ -20,7 +20,10 @@ export async function finetuneCommand(options: FinetuneOptions & DeviceOptions):
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   try {
-    const result = await withDevice(options, () => finetune(options, reporter, stop.signal));
+    const result = await withDevice(options, (device) => {
+      reporter.device(device.name);
+      return finetune(options, reporter, stop.signal);
+    });
     reporter.close();
     console.log(summary(result, options.out));
     return received ? exitCodeOf(received) : 0;
