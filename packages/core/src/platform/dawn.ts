@@ -1,5 +1,6 @@
 /** WebGPU in Node: Dawn, Chrome's implementation, as the npm package `webgpu`. */
 
+import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { NoAdapterError } from "../errors.js";
 import type { AdapterRequest, AdapterRoute, FeatureLevel } from "./platform.js";
@@ -81,6 +82,20 @@ function inEnvironment<T>(act: () => T): T {
     return act();
   } finally {
     for (const [name] of missing) delete process.env[name];
+  }
+}
+
+/** On Linux a card that programs may use is a device file: of the kernel's own drivers, of NVIDIA's, or of WSL's. */
+export const GRAPHICS_CARD =
+  process.platform !== "linux" ||
+  hasDeviceFile("/dev", /^(nvidia\d|dxg$|kgsl|mali)/) ||
+  hasDeviceFile("/dev/dri", /^renderD/);
+
+function hasDeviceFile(folder: string, name: RegExp): boolean {
+  try {
+    return readdirSync(folder).some((file) => name.test(file));
+  } catch {
+    return false;
   }
 }
 

@@ -46,6 +46,8 @@ export interface Platform {
    * what to do.
    */
   adapterRoutes(): Promise<readonly AdapterRoute[]>;
+  /** Whether there may be a graphics card: where there is surely none, a software adapter need not be looked behind. */
+  readonly graphicsCard: boolean;
   /** What to do where WebGPU is there and no route leads to the adapter that is wanted. */
   readonly adapterAdvice: string;
 }

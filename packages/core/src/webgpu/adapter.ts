@@ -18,10 +18,15 @@ export interface Found {
 
 /** The adapter for a device: hardware if there is some, else software unless "hardware" is asked for. */
 export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdapter> {
+  if (wanted === "hardware" && !platform.graphicsCard)
+    throw new NoAdapterError(
+      `there is no hardware adapter for the webgpu device: this machine shows no graphics card. ${platform.adapterAdvice}`,
+    );
   const software: Found[] = [];
   for await (const found of findAdapters()) {
     if (!isSoftware(found.adapter.info)) return found.adapter;
     software.push(found);
+    if (!platform.graphicsCard) break;
   }
   if (software.length === 0) throw new NoAdapterError(noAdapter());
   if (wanted === "any") return software[0].adapter;
