@@ -59,7 +59,7 @@ async function goldens(args) {
   return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-/** Every kernel, and one network forward, backward and trained: what an adapter in software computes in minutes. */
+/** All operators and optimizers, and one network forward, backward and trained: minutes on an adapter in software. */
 const onWebGpu = ["--device", "webgpu", "--filter", "^(ops|optim)/|^(models|grads)/shufflenet_v2_x0_5$|^sample/"];
 
 const checks = [

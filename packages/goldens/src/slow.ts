@@ -1,6 +1,6 @@
 /**
  * Cases that a run on webgpu leaves out unless it is told `--slow`: the device may compute in software, where a large
- * network takes minutes. The models below stand for the rest, and together they use every kernel.
+ * network takes minutes. The models below stand for the rest.
  */
 
 const SLOW_PARTS = new Set(["models", "grads", "train"]);
