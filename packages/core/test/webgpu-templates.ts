@@ -29,7 +29,8 @@ export async function expectTemplate<K extends MatmulKernel | ConvKernel>(
 ): Promise<void> {
   const dtypes = dtypesOf(kernel);
   const fresh = (): TypedArray[] => elements.map((n, i) => fillWhole(dtypes[i], n, seed + 101 * i));
-  const positive = (b: TypedArray, i: number): TypedArray => b.map((x) => (x === NEGATIVE_ZERO[dtypes[i]] ? 0 : x));
+  const positive = (b: TypedArray, i: number): number[] =>
+    Array.from(b, Number).map((x) => (x === NEGATIVE_ZERO[dtypes[i]] ? 0 : x));
   const expected = fresh();
   interpretKernel(kernel, expected, UNIFORMS);
   for (const changes of targets) {
