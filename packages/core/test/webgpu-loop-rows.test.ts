@@ -248,7 +248,105 @@ describe("launches of loop kernels", () => {
   });
 });
 
+describe("constants in WGSL", () => {
+  const zero = constant(0);
+  /** A source of which every load is out of bounds. */
+  const outside = (buffer: number): Access => ({
+    ...at(buffer, [1]),
+    bounds: [{ offset: -1, strides: [0], size: 4 }],
+  });
+
+  it("leave products with infinities and NaN what they are", async () => {
+    const x = Float32Array.of(3, -2, Infinity, -Infinity, Number.NaN);
+    const nothing = expr("and", "i32", [expr("cast", "i32", [load(0)]), expr("const", "i32", [], 0)]);
+    const zeros = [zero, load(1), expr("cast", "f32", [nothing])];
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "zero times",
+      rows: [x.length],
+      inner: [],
+      sources: [at(0, [1]), outside(1)],
+      stages: [
+        ...zeros.map((z, i) => store("row", at(2 + i, [1]), of("mul", z, load(0)))),
+        store("row", at(5, [1]), of("div", zero, of("mul", load(0), zero))),
+      ],
+    };
+    const got = await runner.run(printLoop, kernel, [x, x, x, x, x, x]);
+    const products = [0, 0, Number.NaN, Number.NaN, Number.NaN];
+    const numbers = got.slice(2).map((b) => Array.from(b as Float32Array, (y) => y + 0));
+    expect(numbers).toEqual([products, products, products, products.map(() => Number.NaN)]);
+  });
+
+  it("may be divisors, though they are 0", async () => {
+    const source: Access = { ...outside(1), dtype: "int32" };
+    const dividend = expr("load", "i32", [], 0);
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "by zero",
+      rows: [3],
+      inner: [],
+      sources: [{ ...at(0, [1]), dtype: "int32" }, source],
+      stages: [
+        store("row", { ...at(2, [1]), dtype: "int32" }, expr("div", "i32", [dividend, expr("load", "i32", [], 1)])),
+        store("row", { ...at(3, [1]), dtype: "int32" }, expr("div", "i32", [dividend, expr("const", "i32", [], 0)])),
+      ],
+    };
+    const x = Int32Array.of(7, -8, 0);
+    const [, , first, second] = await runner.run(printLoop, kernel, [x, x, x.slice().fill(1), x.slice().fill(1)]);
+    expect([first, second]).toEqual([x, x]);
+  });
+
+  it("may be all that reductions without inner positions are made of", async () => {
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "scalars",
+      rows: [],
+      inner: [1],
+      sources: [],
+      stages: [
+        sum(of("neg", constant(2))),
+        max(of("floor", constant(2.5))),
+        store("row", at(0, [0]), acc(0)),
+        sum(of("neg", acc(1))),
+        store("row", at(1, [0]), acc(3)),
+      ],
+    };
+    const [first, second] = await runner.run(printLoop, kernel, [new Float32Array(1), new Float32Array(1)]);
+    expect([first[0], second[0]]).toEqual([-2, -2]);
+  });
+});
+
 describe("stores in place", () => {
+  it.each<[string, Partial<Target>]>([
+    ["a graphics card", {}],
+    ["processor cores", { software: true }],
+  ])("happen once a row, whatever its chunks, on %s", async (_, changes) => {
+    const [rows, inner] = [2, 60_000];
+    const mean = of("mul", acc(0), constant(1 / inner));
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "centre",
+      rows: [rows],
+      inner: [inner],
+      sources: [at(0, [inner, 1]), at(1, [1, 0])],
+      stages: [
+        sum(load(0)),
+        store("row", at(1, [1, 0]), of("add", load(1), mean)),
+        store("point", at(2, [inner, 1]), of("sub", load(0), mean)),
+      ],
+    };
+    const target = runner.target(changes);
+    const buffers = [noise(rows * inner, 0, 1), Float32Array.of(5, 7), new Float32Array(rows * inner)];
+    expect(
+      printLoop(
+        kernel,
+        buffers.map((b) => b.length),
+        target,
+      ).passes,
+    ).toHaveLength(2);
+    expect(await relativeError(kernel, buffers, target)).toBeLessThan(2e-7);
+  });
+
   it("compute all values of a point before the first is written", async () => {
     const decay = (x: Expr, y: Expr, keep: number): Expr =>
       of("add", of("mul", x, constant(keep)), of("mul", y, constant(1 - keep)));

@@ -75,6 +75,8 @@ export class Shader {
   private readonly declarations: string[] = [];
   /** Vectors of four uniform words, up to the last that is read. */
   private uniformVectors = 0;
+  /** Whether a text reads `nothing`, a 0 that only the run shows. */
+  private usesNothing = false;
 
   /** `elements[i]` is the size of the kernel's buffer i. */
   constructor(
@@ -180,6 +182,12 @@ export class Shader {
     return type === "u32" ? word : type === "bool" ? `(${word} != 0u)` : `bitcast<${type}>(${word})`;
   }
 
+  /** The text of an f32 whose bits no compiler knows, even if it knows those of `value`. */
+  unknown(value: string): string {
+    this.usesNothing = true;
+    return `bitcast<f32>(bitcast<u32>(${value}) | nothing)`;
+  }
+
   /** Adds declarations at module scope: constants, workgroup variables, functions of the kernel. */
   define(text: string): void {
     this.declarations.push(text);
@@ -209,10 +217,13 @@ export class Shader {
     for (const b of this.declared.values()) if (b.last > b.first) parts.push(...this.pieceFunctions(b));
     for (const f of this.functions) parts.push(MATH[f].text.trim());
     parts.push(...this.declarations);
+    if (this.usesNothing) parts.push("var<private> nothing: u32;");
+    // Workgroups are in two dimensions at most.
+    const begin = this.usesNothing ? `nothing = group.z;\n${body}` : body;
     const size = workgroupSize.join(", ");
     parts.push(
       `@compute @workgroup_size(${size})\nfn main(@builtin(workgroup_id) group: vec3<u32>, ` +
-        `@builtin(local_invocation_index) local: u32) {\n${indent(body)}\n}`,
+        `@builtin(local_invocation_index) local: u32) {\n${indent(begin)}\n}`,
     );
     return { code: `// ${title}\n${parts.join("\n")}\n`, bindings, uniforms: vectors > 0, workgroups };
   }

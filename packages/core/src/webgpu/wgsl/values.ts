@@ -2,6 +2,7 @@
 
 import type { Expr, ExprOp, Scalar } from "../../expr.js";
 import type { Access, Bound } from "../../kernel.js";
+import { Foldable } from "./foldable.js";
 import type { MathName } from "./math.js";
 import type { Shader } from "./shader.js";
 
@@ -75,12 +76,19 @@ const OWN: Partial<Record<ExprOp, MathName>> = {
   pow: "k_pow",
 };
 
+const mayBeZero = ({ op, value }: Expr): boolean => op !== "const" || value === 0;
+
 export class Values {
   private readonly lines: string[] = [];
   private readonly names = new Map<Expr, string>();
   private readonly uses = new Map<Expr, number>();
   /** Expressions whose text WGSL evaluates when it compiles. */
   private readonly constants = new Set<Expr>();
+  /** Expressions that compilers may find to be constants. */
+  private readonly foldable = new Foldable((e) => {
+    const inside = this.inside(this.scope.sources[e.value].bounds);
+    return inside === "false" || (inside === "true" && e.op === "inside");
+  });
 
   /** `prefix` begins the names that this printer gives; names that `outer` has given are known. */
   constructor(
@@ -135,8 +143,19 @@ export class Values {
     const texts = e.args.map((a) => this.text(a));
     const [first, second] = e.args;
     if (e.args.every((a) => this.constants.has(a))) this.named(first, texts[0]);
-    if (e.op === "div" && this.constants.has(second) && !second.value) this.named(second, texts[1]);
-    return e.args.map((a, i) => this.names.get(a) ?? texts[i]);
+    if (e.op === "div" && this.constants.has(second) && mayBeZero(second)) this.named(second, texts[1]);
+    return e.args.map((a, i) => {
+      const text = this.names.get(a) ?? texts[i];
+      return this.isRisky(e, i) ? this.shader.unknown(text) : text;
+    });
+  }
+
+  /** Whether operand i of f32 may let compilers take the result for a constant, as they do of 0·x and of x − x, though
+   *  x may be infinite or NaN. */
+  private isRisky({ op, type, args }: Expr, i: number): boolean {
+    if (type !== "f32") return false;
+    if ((op === "sub" || op === "div") && i === 1 && args[0] === args[1]) return true;
+    return (op === "mul" || (op === "div" && i === 0)) && mayBeZero(args[i]) && this.foldable.has(args[i]);
   }
 
   private fresh(e: Expr): string {

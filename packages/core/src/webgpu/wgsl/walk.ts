@@ -95,22 +95,25 @@ export function printWalk(
       const steps = totals.map((t, i) => accumulate(shader, t, names[i], t.value));
       return [...body, ...steps, ...after(soFar)];
     }
-    if (!blocks.has(level)) return looped(levels[level], walk(level + 1, names, soFar));
+    if (!blocks.has(level)) return looped(`${levels[level].header} `, walk(level + 1, names, soFar));
     const summed = totals.filter(isSummed);
     const blockName = (t: Total): string => `${t.name}_${level}`;
     const inner = totals.map((t, i) => (isSummed(t) ? blockName(t) : names[i]));
     const sums = totals.map((t, i) => (isSummed(t) ? `(${soFar[i]} + ${blockName(t)})` : soFar[i]));
     return [
       ...declare(summed.map(blockName), summed),
-      ...looped(levels[level], walk(level + 1, inner, sums)),
+      ...looped(`${levels[level].header} `, walk(level + 1, inner, sums)),
       ...totals.flatMap((t, i) => (isSummed(t) ? [accumulate(shader, t, names[i], blockName(t))] : [])),
     ];
   };
   const names = totals.map((t) => t.name);
-  return [...declare(names, totals), ...walk(0, names, names)];
+  const declared = declare(names, totals);
+  const lines = walk(0, names, names);
+  // Without a loop the names of the body need a scope of their own.
+  return [...declared, ...(levels.length === 0 && body.length > 0 ? looped("", lines) : lines)];
 }
 
-const looped = ({ header }: Level, lines: readonly string[]): string[] => [`${header} {`, ...lines.map(indent), "}"];
+const looped = (header: string, lines: readonly string[]): string[] => [`${header}{`, ...lines.map(indent), "}"];
 
 /** The levels at which new totals begin, so that none adds up more than BLOCK terms. */
 function blockLevels(levels: readonly Level[]): Set<number> {
