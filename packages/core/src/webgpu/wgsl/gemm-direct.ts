@@ -33,7 +33,7 @@ const EDGE = 4;
 /** Edges on processor cores, where a load costs as much as twenty multiplications, so that large blocks are faster; but
  *  also take long to compile, so they must be worth it. */
 const SOFTWARE_EDGE = { small: 8, large: 16 };
-const LARGE_WORK = 1 << 24;
+const LARGE_WORK = 1 << 26;
 
 /** Rows and columns that an invocation holds. */
 export function directBlock(c: Contraction, { software }: Target): { readonly m: number; readonly n: number } {
