@@ -9,7 +9,7 @@ import { combine, identity } from "./combine.js";
 import { indent, type Shader } from "./shader.js";
 
 /** The most terms that one total adds up. */
-const BLOCK = 32;
+const BLOCK = 16;
 
 /** A loop around those that follow it. */
 export interface Level {
