@@ -36,7 +36,8 @@ describe("the engine", () => {
       const nested = inputs.slice(0, 12).reduce((a, b) => a.mul(0.5).relu().add(b));
       return [sum, nested, nested.sum(1), k.cat([sum, nested, sum.add(nested)], 0)];
     };
-    const values = (results: k.Tensor[]) => Promise.all(results.map(async (t) => [...((await t.data()) as Float32Array)]));
+    const values = (results: k.Tensor[]) =>
+      Promise.all(results.map(async (t) => [...((await t.data()) as Float32Array)]));
     const fused = await values(combine());
     const planning = new PlanningDevice(4);
     await k.init({ device: planning });
