@@ -12,7 +12,10 @@ import { divided, folder, fresh, kindling, MODEL, quick, readJson, start, weight
 
 const PYTHON = "/usr/bin/python3";
 const hasTorch =
-  spawnSync(PYTHON, ["-c", "import importlib.util as u; exit(u.find_spec('torch') is None)"]).status === 0;
+  spawnSync(PYTHON, [
+    "-c",
+    "import importlib.util as u; exit(any(u.find_spec(m) is None for m in ('torch', 'torchvision')))",
+  ]).status === 0;
 
 const state = async (path: string): Promise<Map<string, Tensor>> => findStateDict(await load(path));
 const history = (out: string): EpochRecord[] => readJson(out, "history.json") as EpochRecord[];

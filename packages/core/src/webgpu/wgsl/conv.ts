@@ -15,7 +15,8 @@ import { type AxisName, type Contraction, contract, formsOver, type Position } f
 import { printContractions } from "./gemm.js";
 
 export function printConv(kernel: ConvKernel, elements: readonly number[], target: Target): KernelProgram {
-  return printContractions(contractionsOf(kernel), elements, target);
+  // The forward pass stays one dispatch: small ones wait for dispatches more than for products.
+  return printContractions(contractionsOf(kernel), elements, target, kernel.kind !== "conv2d");
 }
 
 function contractionsOf(kernel: ConvKernel): Contraction[] {

@@ -48,11 +48,12 @@ function partsOf({ units, wanted, worth }: Method): number {
   return ceilDiv(units, ceilDiv(units, parts));
 }
 
-/** The contractions one after the other. */
+/** The contractions one after the other. `inParts` allows for a second pass, which adds up parts along k. */
 export function printContractions(
   contractions: readonly Contraction[],
   elements: readonly number[],
   target: Target,
+  inParts: boolean,
 ): KernelProgram {
   const passes: Pass[] = [];
   const scratch: number[] = [];
@@ -65,7 +66,7 @@ export function printContractions(
       continue;
     }
     const method = methodOf(c, target);
-    const parts = partsOf(method);
+    const parts = inParts ? partsOf(method) : 1;
     if (parts === 1) {
       passes.push(method.print(c, elements, target, 1, { kind: "epilogue" }));
       continue;

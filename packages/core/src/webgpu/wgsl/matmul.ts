@@ -37,5 +37,5 @@ export function printMatmul(kernel: MatmulKernel, elements: readonly number[], t
     bAt: [...outer, depth, column],
     outputAt: [...outer, row, column],
   });
-  return printContractions([contraction], elements, target);
+  return printContractions([contraction], elements, target, true);
 }
