@@ -41,6 +41,22 @@ function near(got: ArrayLike<number>, want: ArrayLike<number>, tolerance: number
 }
 
 describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
+  it("end, where a member of a kernel is wanted in memory by one that would join it", async () => {
+    const program: Program = {
+      seed: [3],
+      names: ["pad", "unfold", "reshape", "matmul", "where", "reshape", "sumKeep", "slice"],
+      choices: [
+        867, 15, 118, 533, 6, 249, 90, 604, 724, 308, 310, 598, 944, 733, 304, 320, 6, 61, 277, 52, 399, 0, 919, 434,
+        755, 991, 60, 490, 516, 3, 930, 0, 9, 298, 1, 461, 998, 149, 492, 993,
+      ],
+    };
+    const want = build(program).results.map((t) => interpretGraph(t.node));
+    const got = await values(program, devices[0]);
+    got.forEach((g, i) => {
+      near(g, want[i], 2e-5);
+    });
+  });
+
   it.each([
     ["cpu", () => devices[0], 150],
     ["webgpu", () => webgpu, 60],

@@ -101,6 +101,8 @@ export class Group {
       return new Group(members, built);
     } catch (error) {
       if (error instanceof Incompatible) return null;
+      // What is wanted in memory will be there, but not yet in this kernel, which makes it.
+      if (error instanceof Materialize && members.some((m) => m.vertex === error.vertex)) return null;
       throw error;
     }
   }

@@ -183,6 +183,7 @@ export class Scheduler {
         return;
       } catch (error) {
         if (!(error instanceof Materialize)) throw error;
+        if (this.unitOf.has(error.vertex)) throw new Error(`${v.op.kind} cannot be read from memory`, { cause: error });
         this.materialized.add(error.vertex);
         this.place(error.vertex);
       }
