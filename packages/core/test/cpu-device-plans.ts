@@ -2,7 +2,8 @@
 
 import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
 import { f32, i32, type Operand, select, WasmModule } from "../dist/cpu/wasm/index.js";
-import type { BufferRef, Kernel, Plan } from "../dist/kernel.js";
+import type { Kernel, Plan } from "../dist/kernel.js";
+import { external, planOf, slot } from "./plans.js";
 
 /** y[i] = scale · x[(i + shift) mod n] + 1, in tasks of `grain` elements. `scale` is uniform 0. */
 export interface ShiftSpec {
@@ -46,12 +47,6 @@ export const shiftKernel = ({ n, shift, grain }: ShiftSpec): CpuKernel => ({
   uniforms: [{ word: 5, slot: 0 }],
   scratch: 4 * grain,
 });
-
-/** What `shiftKernel` computes. */
-export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
-  const s = Math.fround(scale);
-  return x.map((_, i) => Math.fround(Math.fround(x[(i + shift) % x.length] * s) + 1));
-}
 
 /** Reads far outside of any memory that a test has. */
 export const trappingKernel: CpuKernel = {
@@ -103,20 +98,6 @@ export function kernelOf(name: string, cpu: CpuKernel): Kernel {
   return kernel;
 }
 
-export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]])[], rest: Partial<Plan> = {}): Plan {
-  return {
-    key: "test",
-    kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
-    slots: [],
-    externals: [],
-    uniforms: 0,
-    ...rest,
-  };
-}
-
-export const external = (index: number): BufferRef => ({ kind: "external", index });
-export const slot = (index: number): BufferRef => ({ kind: "slot", index });
-
 /** Shifts one after another from external 0 to external 1, by way of two slots. */
 export function chain(n: number, shifts: readonly number[], grain: number): Plan {
   const last = shifts.length - 1;
@@ -128,5 +109,3 @@ export function chain(n: number, shifts: readonly number[], grain: number): Plan
     { slots: [0, 1].map(() => ({ bytes: 4 * n, first: 0, last })), externals: [4 * n, 4 * n], uniforms: 1 },
   );
 }
-
-export const uniform = (value: number): Uint32Array => new Uint32Array(Float32Array.of(value).buffer);

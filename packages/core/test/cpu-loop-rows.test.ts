@@ -1,70 +1,23 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printLoop } from "../dist/cpu/loop.js";
-import { type Expr, type ExprOp, expr } from "../dist/expr.js";
-import type { Access, LoopKernel, Stage } from "../dist/kernel.js";
+import type { LoopKernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import { runCpuKernel } from "./cpu-kernels.js";
-
-const at = (buffer: number, strides: readonly number[]): Access => ({
-  buffer,
-  dtype: "float32",
-  offset: 0,
-  strides,
-  bounds: [],
-  indirect: [],
-});
-const load = (source: number): Expr => expr("load", "f32", [], source);
-const acc = (stage: number): Expr => expr("acc", "f32", [], stage);
-const of = (op: ExprOp, ...args: Expr[]): Expr => expr(op, "f32", args);
-const sum = (value: Expr): Stage => ({ kind: "reduce", op: "sum", type: "f32", value });
-const store = (per: "row" | "point", target: Access, value: Expr): Stage => ({ kind: "store", per, target, value });
-
-/** Numbers in [low, high), the same in every run. */
-const noise = (n: number, low = -1, high = 1): Float32Array => {
-  const out = new Float32Array(n);
-  let state = n | 1;
-  for (let i = 0; i < n; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    out[i] = low + ((high - low) * (state >>> 8)) / 2 ** 24;
-  }
-  return out;
-};
-
-const softmax = (rows: number, inner: number, strides: readonly number[]): LoopKernel => {
-  const shifted = of("exp", of("sub", load(0), acc(0)));
-  return {
-    kind: "loop",
-    name: "softmax",
-    rows: [rows],
-    inner: [inner],
-    sources: [at(0, strides)],
-    stages: [
-      { kind: "reduce", op: "max", type: "f32", value: load(0) },
-      sum(shifted),
-      store("point", at(1, strides), of("div", shifted, acc(1))),
-    ],
-  };
-};
-
-/** Mean and variance of each channel of [n, c, hw]. */
-const statistics = (n: number, c: number, hw: number): LoopKernel => {
-  const count = expr("const", "f32", [], 1 / (n * hw));
-  const deviation = of("sub", load(0), of("mul", acc(0), count));
-  return {
-    kind: "loop",
-    name: "statistics",
-    rows: [c],
-    inner: [n, hw],
-    sources: [at(0, [hw, c * hw, 1])],
-    stages: [
-      sum(load(0)),
-      sum(of("mul", deviation, deviation)),
-      store("row", at(1, [1, 0, 0]), of("mul", acc(0), count)),
-      store("row", at(2, [1, 0, 0]), of("mul", acc(1), count)),
-    ],
-  };
-};
+import {
+  acc,
+  at,
+  columns,
+  largestError,
+  load,
+  momentum,
+  noise,
+  of,
+  softmax,
+  statistics,
+  store,
+  sum,
+} from "./loop-cases.js";
 
 const total = (n: number): LoopKernel => ({
   kind: "loop",
@@ -75,29 +28,12 @@ const total = (n: number): LoopKernel => ({
   stages: [sum(load(0)), store("row", at(1, [0]), acc(0))],
 });
 
-/** Sums of the columns of [n, c]. */
-const columns = (n: number, c: number): LoopKernel => ({
-  kind: "loop",
-  name: "columns",
-  rows: [c],
-  inner: [n],
-  sources: [at(0, [1, c])],
-  stages: [sum(load(0)), store("row", at(1, [1, 0]), acc(0))],
-});
-
 /** Runs the kernel and the interpreter; the largest difference relative to the largest number. */
 function relativeError(kernel: LoopKernel, buffers: readonly Float32Array[]): number {
   const [got, expected] = [buffers.map((b) => b.slice()), buffers.map((b) => b.slice())];
   runCpuKernel(printLoop(kernel), got);
   interpretKernel(kernel, expected);
-  let [error, scale] = [0, 0];
-  expected.forEach((b, i) => {
-    b.forEach((x, j) => {
-      error = Math.max(error, Math.abs(x - got[i][j]));
-      scale = Math.max(scale, Math.abs(x));
-    });
-  });
-  return error / scale;
+  return largestError(got, expected);
 }
 
 describe("rows of reductions on the cpu device", () => {
@@ -215,21 +151,8 @@ describe("tasks of the cpu device", () => {
 
 describe("stores in place", () => {
   it("compute all values of a point before the first is written", () => {
-    const decay = (x: Expr, y: Expr, keep: number): Expr =>
-      of("add", of("mul", x, expr("const", "f32", [], keep)), of("mul", y, expr("const", "f32", [], 1 - keep)));
     const n = 1003;
-    const [p, g, m] = [load(0), load(1), load(2)];
-    const kernel: LoopKernel = {
-      kind: "loop",
-      name: "momentum",
-      rows: [n],
-      inner: [],
-      sources: [at(0, [1]), at(1, [1]), at(2, [1])],
-      stages: [
-        store("row", at(2, [1]), decay(m, g, 0.9)),
-        store("row", at(0, [1]), of("sub", p, of("mul", expr("uniform", "f32", [], 0), of("sqrt", of("abs", m))))),
-      ],
-    };
+    const kernel = momentum(n);
     const buffers = [noise(n), noise(n, 0, 1), noise(n, 2, 3)];
     const uniforms = new Uint32Array(Float32Array.of(0.1).buffer);
     const [got, expected] = [buffers.map((b) => b.slice()), buffers.map((b) => b.slice())];

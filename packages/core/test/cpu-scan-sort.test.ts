@@ -3,41 +3,13 @@ import { describe, expect, it } from "vitest";
 import { printScan } from "../dist/cpu/scan.js";
 import { printSort } from "../dist/cpu/sort.js";
 import type { ComputeDType, TypedArray } from "../dist/dtype.js";
-import { float16ToNumber } from "../dist/float16.js";
-import type { Access, ScanKernel, SortKernel } from "../dist/kernel.js";
+import type { ScanKernel, SortKernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import { runCpuKernel } from "./cpu-kernels.js";
 import { arrayOf } from "./random-loops.js";
+import { access, data, numbersOf, rowCases } from "./row-cases.js";
 
-/** An access to […rows, length] whose elements along the row are `gap` apart, forwards or backwards. */
-function access(buffer: number, dtype: ComputeDType, shape: readonly number[], gap: number, reverse: boolean): Access {
-  const strides = shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1) * gap);
-  const last = shape.length - 1;
-  const offset = reverse ? strides[last] * Math.max(shape[last] - 1, 0) : 0;
-  if (reverse) strides[last] *= -1;
-  return { buffer, dtype, offset, strides, bounds: [], indirect: [] };
-}
-
-const cases = fc.record({
-  dtype: fc.constantFrom<ComputeDType>("float32", "float16", "int32", "uint8", "bool"),
-  rows: fc.array(fc.integer({ min: 1, max: 5 }), { maxLength: 2 }),
-  length: fc.integer({ min: 0, max: 70 }),
-  gap: fc.integer({ min: 1, max: 3 }),
-  reverse: fc.boolean(),
-  padding: fc.integer({ min: 0, max: 3 }),
-  descending: fc.boolean(),
-  part: fc.double({ min: 0, max: 1, noNaN: true }),
-  seed: fc.nat(1000),
-});
-
-/** Few different numbers, so that equal ones meet; and infinities, NaN and both zeros. */
-const data = (dtype: ComputeDType, n: number, seed: number): TypedArray =>
-  arrayOf(dtype, n, (i) => {
-    const k = (Math.imul(i + seed, 0x9e3779b1) >>> 20) % 23;
-    return dtype === "int32" || k < 19
-      ? (k - 9) / (dtype === "int32" ? 1 : 2)
-      : [Infinity, -Infinity, Number.NaN, -0][k - 19];
-  });
+const cases = rowCases(fc.integer({ min: 0, max: 70 }));
 
 function check(kernel: ScanKernel | SortKernel, buffers: readonly TypedArray[], pieces?: number): void {
   const [got, expected] = [buffers.map((b) => b.slice() as TypedArray), buffers.map((b) => b.slice() as TypedArray)];
@@ -53,8 +25,7 @@ function check(kernel: ScanKernel | SortKernel, buffers: readonly TypedArray[], 
       [0, cut],
     ],
   );
-  const decode = kernel.target.dtype === "float16" ? float16ToNumber : Number;
-  const numbers = (b: TypedArray): number[] => Array.from({ length: b.length }, (_, i) => decode(Number(b[i])));
+  const numbers = (b: TypedArray): number[] => numbersOf(kernel.target.dtype, b);
   expect(numbers(got[1])).toEqual(numbers(expected[1]));
 }
 

@@ -2,23 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expr } from "../dist/expr.js";
 import { float16ToNumber, numberToFloat16 } from "../dist/float16.js";
-import type { Access, ConvKernel, ConvShape, Epilogue } from "../dist/kernel.js";
+import type { ConvKernel, ConvShape, Epilogue } from "../dist/kernel.js";
 import { erf, roundHalfEven } from "../dist/testing/interpret-expr.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
-
-const rowMajor = (buffer: number, shape: readonly number[]): Access => ({
-  buffer,
-  dtype: "float32",
-  offset: 0,
-  strides: shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1)),
-  bounds: [],
-  indirect: [],
-});
+import { contiguous } from "./template-cases.js";
 
 const plain = (buffer: number, shape: readonly number[]): Epilogue => ({
   sources: [],
   value: expr("acc", "f32"),
-  target: rowMajor(buffer, shape),
+  target: contiguous(buffer, shape),
 });
 
 const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -77,8 +69,8 @@ describe("the kernel interpreter", () => {
       kind: "conv2d",
       name: "conv",
       shape,
-      a: rowMajor(0, [1, 1, 3, 3]),
-      b: rowMajor(1, [1, 1, 2, 2]),
+      a: contiguous(0, [1, 1, 3, 3]),
+      b: contiguous(1, [1, 1, 2, 2]),
       epilogue: plain(2, [1, 1, 2, 2]),
     };
     interpretKernel(kernel, [x, w, y]);
@@ -135,7 +127,7 @@ describe("the kernel interpreter", () => {
           ) => {
             const result = new Float32Array(size(to));
             interpretKernel(
-              { kind, name: kind, shape, a: rowMajor(0, a[1]), b: rowMajor(1, b[1]), epilogue: plain(2, to) },
+              { kind, name: kind, shape, a: contiguous(0, a[1]), b: contiguous(1, b[1]), epilogue: plain(2, to) },
               [a[0], b[0], result],
             );
             return result;
@@ -162,8 +154,8 @@ describe("the kernel interpreter", () => {
           length: 5,
           take: 5,
           descending,
-          source: rowMajor(0, [5]),
-          target: { ...rowMajor(1, [5]), dtype: "int32" },
+          source: contiguous(0, [5]),
+          target: { ...contiguous(1, [5]), dtype: "int32" },
         },
         [x, indices],
       );

@@ -6,7 +6,7 @@
 import fc, { type GeneratorValue } from "fast-check";
 import type { ComputeDType, TypedArray } from "../dist/dtype.js";
 import { type Expr, type ExprOp, expr, type Scalar, scalarOf } from "../dist/expr.js";
-import { numberToFloat16 } from "../dist/float16.js";
+import { float16ToNumber, numberToFloat16 } from "../dist/float16.js";
 import type { Access, Bound, LoopKernel, ReduceOp, Stage } from "../dist/kernel.js";
 
 export interface RandomLoop {
@@ -264,4 +264,17 @@ export function randomLoop(g: GeneratorValue): RandomLoop {
     stages,
   };
   return { kernel, buffers, uniforms: Uint32Array.of(3, 0x40200000, 0xfffffff0) };
+}
+
+export const copy = (buffers: readonly TypedArray[]): TypedArray[] => buffers.map((b) => b.slice() as TypedArray);
+
+/** What the kernel wrote, as numbers: NaN is NaN whatever its bits, and the sign of 0 does not count. */
+export function written(kernel: LoopKernel, buffers: readonly TypedArray[]): number[][] {
+  const targets = kernel.stages.flatMap((s) => (s.kind === "store" ? [s.target] : []));
+  return targets.map(({ buffer, dtype }) =>
+    Array.from({ length: buffers[buffer].length }, (_, i) => {
+      const x = Number(buffers[buffer][i]);
+      return (dtype === "float16" ? float16ToNumber(x) : x) + 0;
+    }),
+  );
 }

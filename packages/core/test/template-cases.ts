@@ -24,7 +24,8 @@ export const noise = (n: number): Float32Array =>
 
 const FLOATS = ["float32", "float32", "float32", "float16"] as const;
 
-const contiguous = (buffer: number, shape: readonly number[]): Access => ({
+/** A row-major access to a float32 tensor. */
+export const contiguous = (buffer: number, shape: readonly number[]): Access => ({
   buffer,
   dtype: "float32",
   offset: 0,

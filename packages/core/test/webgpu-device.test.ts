@@ -1,21 +1,17 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { DeviceBuffer } from "../dist/device.js";
 import { ArgumentError } from "../dist/errors.js";
 import { programOf as planned, workspaceBytes } from "../dist/webgpu/programs.js";
-import { expectWorks, filled, floats, noUniforms, ramp, start } from "./webgpu-devices.js";
+import { expectModel, filled, floats } from "./device-programs.js";
+import { external, planOf, shiftOnHost, uniform } from "./plans.js";
+import { expectWorks, noUniforms, ramp, start } from "./webgpu-devices.js";
 import {
   chain,
   copyThroughScratch,
-  external,
   kernelOf,
   piecewisePass,
-  planOf,
   print,
   productOfSlots,
   programOf,
-  shiftOnHost,
-  uniform,
 } from "./webgpu-plans.js";
 
 describe("runs", () => {
@@ -233,39 +229,7 @@ describe("memory", () => {
     const device = await start({ memoryLimit: 2 ** 20, limits: { bindingBytes: 4096 } });
     const n = 512;
     const plans = [[1, 5, 200], [3], [2, 2]].map((shifts) => ({ shifts, plan: chain(n, shifts) }));
-    const op = fc.record({ kind: fc.constantFrom("new", "run", "run", "read", "free"), a: fc.nat(), b: fc.nat() });
-    let seed = 0;
-    await fc.assert(
-      fc.asyncProperty(fc.array(op, { minLength: 20, maxLength: 80 }), async (ops) => {
-        const live: { buffer: DeviceBuffer; value: Float32Array }[] = [];
-        const reads: Promise<void>[] = [];
-        for (const { kind, a, b } of ops) {
-          const from = live[a % live.length];
-          if (live.length === 0 || (kind === "new" && live.length < 20)) {
-            const value = new Float32Array(n).fill(++seed);
-            live.push({ buffer: filled(device, value), value });
-          } else if (kind === "run") {
-            const buffer = device.allocate(4 * n);
-            const { plan, shifts } = plans[b % plans.length];
-            device.run(device.compile(plan), [from.buffer, buffer], uniform(b % 3));
-            live.push({ buffer, value: shifts.reduce((v, shift) => shiftOnHost(v, shift, b % 3), from.value) });
-            if (live.length > 20) device.free(live.shift()!.buffer);
-          } else if (kind === "read") {
-            reads.push(floats(device, from.buffer).then((value) => expect(value).toEqual(from.value)));
-          } else if (kind === "free") {
-            live.splice(live.indexOf(from), 1);
-            device.free(from.buffer);
-          }
-        }
-        for (const { buffer, value } of live) {
-          reads.push(floats(device, buffer).then((v) => expect(v).toEqual(value)));
-          device.free(buffer);
-        }
-        await Promise.all(reads);
-        expect(device.memory().bytes).toBe(0);
-      }),
-      { numRuns: 15 },
-    );
+    await expectModel(device, n, plans, 80);
   });
 
   it("refuses buffers that were freed, and what lies outside of them", async () => {

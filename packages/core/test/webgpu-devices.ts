@@ -1,10 +1,11 @@
 /** Devices for tests, closed after each. */
 
 import { afterEach, expect } from "vitest";
-import type { DeviceBuffer } from "../dist/device.js";
 import { WebGpuDevice } from "../dist/webgpu/device.js";
 import type { WebGpuDeviceOptions } from "../dist/webgpu/options.js";
-import { chain, print, shiftOnHost, uniform } from "./webgpu-plans.js";
+import { filled, floats } from "./device-programs.js";
+import { shiftOnHost, uniform } from "./plans.js";
+import { chain, print } from "./webgpu-plans.js";
 
 const started: WebGpuDevice[] = [];
 
@@ -20,15 +21,6 @@ afterEach(() => {
 
 export const ramp = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => (i % 977) / 8);
 export const noUniforms = new Uint32Array(0);
-
-export function filled(device: WebGpuDevice, data: Float32Array, purpose = "a tensor"): DeviceBuffer {
-  const buffer = device.allocate(data.byteLength, purpose);
-  device.upload(buffer, data, "float32");
-  return buffer;
-}
-
-export const floats = async (device: WebGpuDevice, buffer: DeviceBuffer): Promise<Float32Array> =>
-  new Float32Array(await device.read(buffer, "float32", 0, buffer.bytes / 4));
 
 /** A device works if a chain of kernels comes out right. */
 export async function expectWorks(device: WebGpuDevice): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import * as k from "../dist/index.js";
+import { BASELINE } from "../dist/testing/baseline.js";
 import { PlanningDevice } from "../dist/testing/planning-device.js";
 import { printKernel } from "../dist/webgpu/wgsl/print.js";
 
@@ -13,15 +14,7 @@ it("docs/webgpu.md shows the kernel that is compiled", async () => {
   const [{ kernels, externals }] = device.plans;
   expect(kernels.length).toBe(1);
   const elements = kernels[0].buffers.map(({ index }) => externals[index] / 4);
-  const target = {
-    storageBuffers: 8,
-    workgroupBytes: 16384,
-    invocations: 256,
-    workgroups: 65535,
-    pieceElements: 2 ** 25,
-    software: false,
-  };
-  const { passes } = printKernel(kernels[0].kernel, elements, target);
+  const { passes } = printKernel(kernels[0].kernel, elements, BASELINE);
   expect(passes.length).toBe(1);
   const page = readFileSync(new URL("../../../docs/webgpu.md", import.meta.url), "utf8");
   expect(page.match(/```wgsl\n(.*?)```/s)?.[1]).toBe(passes[0].code);

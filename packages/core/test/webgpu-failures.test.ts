@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { DeviceError } from "../dist/errors.js";
 import type { WebGpuDevice } from "../dist/webgpu/device.js";
-import { expectWorks, filled, noUniforms, ramp, start } from "./webgpu-devices.js";
-import { brokenPass, chain, external, kernelOf, planOf, programOf, shiftPass, uniform } from "./webgpu-plans.js";
+import { filled } from "./device-programs.js";
+import { external, planOf, uniform } from "./plans.js";
+import { expectWorks, noUniforms, ramp, start } from "./webgpu-devices.js";
+import { brokenPass, chain, kernelOf, programOf, shiftPass } from "./webgpu-plans.js";
 
 const errorOf = async (promise: Promise<unknown>): Promise<string> => {
   const error = await promise.catch((e: unknown) => e);

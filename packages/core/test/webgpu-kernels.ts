@@ -3,14 +3,12 @@
  * laid out as the webgpu device lays them out: a 32-bit word an element, and in pieces where they are large.
  */
 
-import { create, globals } from "webgpu";
 import type { ComputeDType, TypedArray } from "../dist/dtype.js";
 import { float16ToNumber, numberToFloat16 } from "../dist/float16.js";
 import type { Kernel } from "../dist/kernel.js";
+import { usesOf } from "../dist/uses.js";
 import type { Binding, KernelProgram, Pass, Target } from "../dist/webgpu/program.js";
-import { usesOf } from "../dist/webgpu/wgsl/slice.js";
-
-Object.assign(globalThis, globals);
+import { openAdapter } from "./open-adapter.js";
 
 /** What no kernel may change, nor read and use, behind every piece. As f32 it is a NaN. */
 const GUARD = 0xffa5a5a5;
@@ -53,14 +51,10 @@ export class KernelRunner {
     readonly device: GPUDevice,
   ) {}
 
-  /** Opens the adapter of the environment: Vulkan's, or with KINDLING_WEBGPU_BACKEND=opengles that of OpenGL ES. The device has
-   *  the baseline's limits. */
+  /** Opens the adapter of the environment. Throws where there is none. */
   static async open(): Promise<KernelRunner> {
-    const backend = process.env.KINDLING_WEBGPU_BACKEND;
-    const gpu = create(backend ? [`backend=${backend}`] : []);
-    const adapter = await gpu.requestAdapter({ featureLevel: backend === "opengles" ? "compatibility" : "core" });
-    if (!adapter) throw new Error("no WebGPU adapter; expected one, such as SwiftShader through VK_DRIVER_FILES");
-    return new KernelRunner(gpu, await adapter.requestDevice());
+    const { gpu, device } = await openAdapter();
+    return new KernelRunner(gpu, device);
   }
 
   /** What shaders may count on here, changed as a test wants. */

@@ -1,12 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TypedArray } from "../dist/dtype.js";
-import { float16ToNumber } from "../dist/float16.js";
-import type { LoopKernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import type { Target } from "../dist/webgpu/program.js";
 import { printLoop } from "../dist/webgpu/wgsl/loop.js";
-import { type RandomLoop, randomLoop } from "./random-loops.js";
+import { copy, type RandomLoop, randomLoop, written } from "./random-loops.js";
 import { KernelRunner } from "./webgpu-kernels.js";
 
 let runner: KernelRunner;
@@ -14,19 +11,6 @@ beforeAll(async () => {
   runner = await KernelRunner.open();
 });
 afterAll(() => runner.close());
-
-const copy = (buffers: readonly TypedArray[]): TypedArray[] => buffers.map((b) => b.slice() as TypedArray);
-
-/** What the kernel wrote, as numbers: NaN is NaN whatever its bits, and the sign of 0 does not count. */
-function written(kernel: LoopKernel, buffers: readonly TypedArray[]): number[][] {
-  const targets = kernel.stages.flatMap((s) => (s.kind === "store" ? [s.target] : []));
-  return targets.map(({ buffer, dtype }) =>
-    Array.from({ length: buffers[buffer].length }, (_, i) => {
-      const x = Number(buffers[buffer][i]);
-      return (dtype === "float16" ? float16ToNumber(x) : x) + 0;
-    }),
-  );
-}
 
 async function check({ kernel, buffers, uniforms }: RandomLoop, target: Target): Promise<void> {
   // The scheduler makes no kernels of more buffers than a dispatch binds.

@@ -1,7 +1,8 @@
-/** Hand-made kernels and plans for the tests of the webgpu device, and what they compute, in JavaScript. */
+/** Hand-made kernels and plans for the tests of the webgpu device. */
 
-import type { BufferRef, Kernel, Plan } from "../dist/kernel.js";
+import type { Kernel, Plan } from "../dist/kernel.js";
 import type { KernelProgram, Pass, Printer } from "../dist/webgpu/program.js";
+import { external, planOf, slot } from "./plans.js";
 
 const printed = new Map<Kernel, KernelProgram>();
 
@@ -135,26 +136,6 @@ export function copyThroughScratch(n: number): Plan {
   return planOf([[kernel, [external(0), external(1)]]], { externals: [4 * n, 4 * n] });
 }
 
-/** What `shiftPass` computes. */
-export function shiftOnHost(x: Float32Array, shift: number, scale: number): Float32Array {
-  const s = Math.fround(scale);
-  return x.map((_, i) => Math.fround(Math.fround(x[(i + shift) % x.length] * s) + 1));
-}
-
-export function planOf(kernels: readonly (readonly [Kernel, readonly BufferRef[]])[], rest: Partial<Plan> = {}): Plan {
-  return {
-    key: "test",
-    kernels: kernels.map(([kernel, buffers]) => ({ kernel, buffers, flops: 0, bytes: 0 })),
-    slots: [],
-    externals: [],
-    uniforms: 0,
-    ...rest,
-  };
-}
-
-export const external = (index: number): BufferRef => ({ kind: "external", index });
-export const slot = (index: number): BufferRef => ({ kind: "slot", index });
-
 /** Shifts one after another from external 0 to external 1, each by a slot of its own. */
 export function chain(n: number, shifts: readonly number[]): Plan {
   const last = shifts.length - 1;
@@ -170,5 +151,3 @@ export function chain(n: number, shifts: readonly number[]): Plan {
     },
   );
 }
-
-export const uniform = (value: number): Uint32Array => new Uint32Array(Float32Array.of(value).buffer);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { shareSlots } from "../dist/webgpu/share.js";
+import { shareSlots } from "../dist/pack.js";
 
 const slot = fc.record({ bytes: fc.integer({ min: 1, max: 5000 }), first: fc.nat(30), length: fc.nat(10) });
 

@@ -6,7 +6,7 @@ import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import { printKernel } from "../dist/webgpu/wgsl/print.js";
 import { divisions } from "../dist/webgpu/wgsl/slice.js";
 import { fillWhole } from "./cpu-templates.js";
-import { randomLoop } from "./random-loops.js";
+import { copy, randomLoop } from "./random-loops.js";
 import { anyConv, anyMatmul, dtypesOf, KINDS, plainMatmul } from "./template-cases.js";
 import { KernelRunner } from "./webgpu-kernels.js";
 import { expectTemplate } from "./webgpu-templates.js";
@@ -16,8 +16,6 @@ interface Case {
   readonly buffers: readonly TypedArray[];
   readonly uniforms: Uint32Array;
 }
-
-const copy = (buffers: readonly TypedArray[]): TypedArray[] => buffers.map((b) => b.slice() as TypedArray);
 
 const anyTemplate = fc.oneof(anyMatmul, ...KINDS.map(anyConv)).map(
   ({ kernel, elements, seed }): Case => ({

@@ -1,8 +1,6 @@
 /** Runs WGSL expressions over arrays on a device of Dawn's own, with nothing of the framework between. */
 
-import { create, globals } from "webgpu";
-
-Object.assign(globalThis, globals);
+import { openAdapter } from "./open-adapter.js";
 
 /** The arrays that shaders read and write here, by the WGSL type of an element. */
 interface Arrays {
@@ -29,14 +27,10 @@ export class WgslRunner {
     readonly device: GPUDevice,
   ) {}
 
-  /** Opens the adapter of the environment: Vulkan's, or with KINDLING_WEBGPU_BACKEND=opengles that of OpenGL ES. Throws where
-   *  there is none. */
+  /** Opens the adapter of the environment. Throws where there is none. */
   static async open(): Promise<WgslRunner> {
-    const backend = process.env.KINDLING_WEBGPU_BACKEND;
-    const gpu = create(backend ? [`backend=${backend}`] : []);
-    const adapter = await gpu.requestAdapter({ featureLevel: backend === "opengles" ? "compatibility" : "core" });
-    if (!adapter) throw new Error("no WebGPU adapter; expected one, such as SwiftShader through VK_DRIVER_FILES");
-    return new WgslRunner(gpu, await adapter.requestDevice());
+    const { gpu, device } = await openAdapter();
+    return new WgslRunner(gpu, device);
   }
 
   /** The value of `expression` for every element of the inputs, which it calls x, y and z. `functions` is what it

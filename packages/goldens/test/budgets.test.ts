@@ -16,20 +16,10 @@ import * as nn from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { models } from "@kindling/vision";
 import { beforeAll, describe, expect, it } from "vitest";
+import { BASELINE } from "../../core/dist/testing/baseline.js";
 import { PlanningDevice } from "../../core/dist/testing/planning-device.js";
-import type { Target } from "../../core/dist/webgpu/program.js";
 import { workspaceBytes } from "../../core/dist/webgpu/programs.js";
 import { printKernel } from "../../core/dist/webgpu/wgsl/print.js";
-
-/** A graphics card with the limits that every adapter has. */
-const BASELINE: Target = {
-  storageBuffers: 8,
-  workgroupBytes: 16384,
-  invocations: 256,
-  workgroups: 65535,
-  pieceElements: 2 ** 25,
-  software: false,
-};
 
 const images = (n: number, size: number): Tensor =>
   fromHost(

@@ -3,8 +3,8 @@
  * single row; here each channel's plane is correlated with its weights directly.
  */
 
+import { type Axis, inputAxis, phasesOf } from "../conv-axes.js";
 import type { ConvKernel } from "../kernel.js";
-import { type Axis, inputAxis, phasesOf } from "./conv-axes.js";
 import { GROUP_TAPS, GROUP_VECTORS, printStencil, printStencilWeightGradient, STENCIL } from "./conv-stencil.js";
 import { type EpilogueParts, spread } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";

@@ -8,8 +8,8 @@
  * - conv2dWeightGrad: rows are output channels, columns the taps of the input channels, k the pixels of all images.
  */
 
+import { type Axis, inBounds, inputAxis, phasesOf, reach, slabSize } from "../conv-axes.js";
 import type { Access, ConvKernel } from "../kernel.js";
-import { type Axis, inBounds, inputAxis, phasesOf, reach, slabSize } from "./conv-axes.js";
 import { absorbBounds } from "./conv-bounds.js";
 import { isDepthwise, printDepthwise } from "./conv-depthwise.js";
 import { type AffineStrides, spread, takeApart } from "./gemm-epilogue.js";

@@ -5,6 +5,7 @@
 
 import { platform } from "#platform";
 import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
+import { checkRun, outOfMemory } from "../device-checks.js";
 import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
 import { type Kernel, kernelsByKind, type Plan, type PlannedKernel } from "../kernel.js";
@@ -34,8 +35,6 @@ const HIGHEST_LIMIT = 65536 * PAGE - HEAP_START;
 /** Memory grows by at least this many bytes. */
 const GROWTH = 32 * 2 ** 20;
 const DEFAULT_THREADS = 16;
-
-const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
 
 class CpuBuffer implements DeviceBuffer {
   freed = false;
@@ -225,11 +224,7 @@ export class CpuDevice implements Device {
     if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
     const { plan, program } = compiled;
-    if (externals.length !== plan.externals.length || uniforms.length !== plan.uniforms)
-      throw new DeviceError(
-        `run with ${externals.length} buffers and ${uniforms.length} uniforms ` +
-          `of a plan that takes ${plan.externals.length} and ${plan.uniforms}`,
-      );
+    checkRun(plan, externals, uniforms);
     this.#enqueue(
       open,
       program,
@@ -296,11 +291,15 @@ export class CpuDevice implements Device {
       block = open.heap.allocate(bytes);
     }
     if (block) return block;
-    throw new DeviceError(
-      `out of memory on the cpu device: ${inMiB(bytes)} asked for ${what}; ${inMiB(this.#bytes)} live in ` +
-        `${this.#buffers} buffers, largest free piece ${inMiB(open.heap.largest)}, limit ${inMiB(this.#limit)}. ` +
-        "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
-    );
+    throw outOfMemory({
+      device: this.name,
+      asked: bytes,
+      purpose: what,
+      bytes: this.#bytes,
+      buffers: this.#buffers,
+      limit: this.#limit,
+      free: open.heap.largest,
+    });
   }
 
   /** Makes the code of a kernel known to the threads. */

@@ -6,6 +6,7 @@
 import { expr, postorder } from "../expr.js";
 import type { LoopKernel } from "../kernel.js";
 import { dimensions, mapParts, mergeDims, selectDims, simplifyLoop } from "../loop-merge.js";
+import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
 
 export interface NormalLoop {
@@ -13,8 +14,6 @@ export interface NormalLoop {
   /** The group whose last dimension the lanes run along. */
   readonly lanes: "rows" | "inner";
 }
-
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
 export function normalizeLoop(kernel: LoopKernel): NormalLoop {
   const simple = simplifyLoop(kernel);
@@ -49,8 +48,8 @@ const ROW_OVERHEAD = 15;
 function chooseLanes(kernel: LoopKernel): { group: "rows" | "inner"; position: number } {
   const { rows, inner } = dimensions(kernel);
   const sizes = [...kernel.rows, ...kernel.inner];
-  const rowCount = product(kernel.rows);
-  const pointCount = rowCount * product(kernel.inner);
+  const rowCount = numelOf(kernel.rows);
+  const pointCount = rowCount * numelOf(kernel.inner);
   let best = { cost: Infinity, group: "rows" as "rows" | "inner", position: rows.length - 1 };
   for (const d of [...rows, ...inner]) {
     const group = d < rows.length ? "rows" : "inner";

@@ -6,6 +6,7 @@
 
 import { postorder } from "../expr.js";
 import type { LoopKernel } from "../kernel.js";
+import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
 import type { CpuKernel } from "./kernel.js";
 import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
@@ -40,13 +41,11 @@ export function printLoop(kernel: LoopKernel): CpuKernel {
   };
 }
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
-
 /** Cuts the rows, and where rows are few and lanes run along them also the lanes' dimension, into tasks. */
 function divide({ kernel, lanes }: NormalLoop): { tasks: number; words: Record<keyof typeof TASK_WORDS, number> } {
   const laneSize = lanes === "rows" ? kernel.rows[kernel.rows.length - 1] : 1;
-  const rows = product(lanes === "rows" ? kernel.rows.slice(0, -1) : kernel.rows);
-  const points = product(kernel.rows) * product(kernel.inner);
+  const rows = numelOf(lanes === "rows" ? kernel.rows.slice(0, -1) : kernel.rows);
+  const points = numelOf(kernel.rows) * numelOf(kernel.inner);
   const perPoint = costOf(postorder(kernel.stages.map((s) => s.value))) + kernel.sources.length + kernel.stages.length;
   const work = (points * perPoint) / 4;
   const wanted = Math.max(1, Math.min(MOST_TASKS, Math.floor(work / TASK_WORK)));

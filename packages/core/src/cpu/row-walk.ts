@@ -2,6 +2,7 @@
 
 import type { ComputeDType } from "../dtype.js";
 import type { Access } from "../kernel.js";
+import { numelOf } from "../node.js";
 import { loadOne } from "./elements.js";
 import { CPU_BYTES } from "./kernel.js";
 import type { Lanes } from "./lanes.js";
@@ -49,7 +50,7 @@ export function rowWalk(
   length: number,
   accesses: readonly Access[],
 ): { walk: RowWalk; tasks: number } {
-  const rows = shape.reduce((a, b) => a * b, 1);
+  const rows = numelOf(shape);
   const wanted = Math.max(1, Math.min(MOST_TASKS, Math.floor((rows * length) / TASK_ELEMENTS)));
   const rowsPerTask = Math.max(1, Math.ceil(rows / wanted));
   const affine = (base: number, strides: readonly number[], unit: number): AffineWords => ({

@@ -1,7 +1,7 @@
 /** Nodes without inputs: constants, run-time scalars, positions, host arrays. */
 
 import type { ComputeDType, DType, TypedArray } from "../dtype.js";
-import type { Node } from "../node.js";
+import { type Node, numelOf } from "../node.js";
 import { Storage } from "../storage.js";
 import { make } from "./make.js";
 import { expand, reshape } from "./movement.js";
@@ -56,7 +56,7 @@ export function leaf(storage: Storage, shape: readonly number[]): Node {
 
 /** A leaf over an array on the host, which is adopted. */
 export function hostLeaf(data: TypedArray, shape: readonly number[], dtype: DType): Node {
-  const n = shape.reduce((a, b) => a * b, 1);
+  const n = numelOf(shape);
   return leaf(Storage.fromHost(data, dtype, n), shape);
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Expr } from "../expr.js";
-import type { Node } from "../node.js";
+import { type Node, numelOf } from "../node.js";
 import { iota, uniform } from "./create.js";
 import { map } from "./map.js";
 import { expand, reshape } from "./movement.js";
@@ -57,7 +57,7 @@ export function nextDraw(): { seed: number; offset: number } {
 
 function draw(name: string, value: Expr, shape: readonly number[]): Node {
   const { seed, offset } = nextDraw();
-  const n = shape.reduce((a, b) => a * b, 1);
+  const n = numelOf(shape);
   const scalar = (v: number): Node => expand(uniform(v, "int32"), shape);
   return map(name, value, [reshape(iota(n), shape), scalar(seed), scalar(offset)], "float32");
 }

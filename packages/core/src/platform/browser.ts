@@ -50,7 +50,7 @@ export const platform: Platform = {
       };
     });
   },
-  graphicsCard: true,
+  hasGraphicsCard: () => true,
   adapterAdvice:
     "Turn hardware acceleration on in the browser's settings, update the graphics driver, and see chrome://gpu or " +
     "about:support; or use the cpu device",

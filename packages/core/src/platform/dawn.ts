@@ -86,7 +86,7 @@ function inEnvironment<T>(act: () => T): T {
 }
 
 /** On Linux a card that programs may use is a device file: of the kernel's own drivers, of NVIDIA's, or of WSL's. */
-export const GRAPHICS_CARD =
+export const hasGraphicsCard = (): boolean =>
   process.platform !== "linux" ||
   hasDeviceFile("/dev", /^(nvidia\d|dxg$|kgsl|mali)/) ||
   hasDeviceFile("/dev/dri", /^renderD/);

@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { ADAPTER_ADVICE, adapterRoutes, GRAPHICS_CARD } from "./dawn.js";
+import { ADAPTER_ADVICE, adapterRoutes, hasGraphicsCard } from "./dawn.js";
 import type { Platform } from "./platform.js";
 
 export const platform: Platform = {
@@ -31,6 +31,6 @@ export const platform: Platform = {
   },
   macrotask: (task) => void setImmediate(task),
   adapterRoutes,
-  graphicsCard: GRAPHICS_CARD,
+  hasGraphicsCard,
   adapterAdvice: ADAPTER_ADVICE,
 };

@@ -47,7 +47,7 @@ export interface Platform {
    */
   adapterRoutes(): Promise<readonly AdapterRoute[]>;
   /** Whether there may be a graphics card: where there is surely none, a software adapter need not be looked behind. */
-  readonly graphicsCard: boolean;
+  hasGraphicsCard(): boolean;
   /** What to do where WebGPU is there and no route leads to the adapter that is wanted. */
   readonly adapterAdvice: string;
 }

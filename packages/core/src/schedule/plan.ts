@@ -5,6 +5,7 @@ import type { ComputeDType } from "../dtype.js";
 import { type Expr, expr, mapLeaves, postorder } from "../expr.js";
 import type { Access, BufferRef, Kernel, LoopKernel, Plan, PlannedKernel, Slot, Stage } from "../kernel.js";
 import { numelOf } from "../node.js";
+import { type Use, usesOf } from "../uses.js";
 import { coalesce } from "./coalesce.js";
 import { type Form, ownForms } from "./forms.js";
 import type { KernelBuilder } from "./kernel-builder.js";
@@ -238,44 +239,22 @@ function finishTemplate(work: TemplateUnit, placement: Placement): Finished {
 
 /** FLOPs of contractions, and the bytes that a kernel touches, each element counted once an access. */
 function cost(kernel: Kernel, device: Pick<Device, "elementBytes">): { flops: number; bytes: number } {
-  const touched = (a: Access, sizes: readonly number[]): number =>
-    a.strides.reduce((n, s, i) => (s === 0 ? n : n * sizes[i]), 1) * device.elementBytes(a.dtype);
+  const touched = ({ access, sizes }: Use): number =>
+    access.strides.reduce((n, s, i) => (s === 0 ? n : n * sizes[i]), 1) * device.elementBytes(access.dtype);
+  return { flops: flopsOf(kernel), bytes: usesOf(kernel).reduce((sum, use) => sum + touched(use), 0) };
+}
+
+function flopsOf(kernel: Kernel): number {
   switch (kernel.kind) {
-    case "loop": {
-      const sizes = [...kernel.rows, ...kernel.inner];
-      let bytes = kernel.sources.reduce((n, s) => n + touched(s, sizes), 0);
-      for (const s of kernel.stages) if (s.kind === "store") bytes += touched(s.target, sizes);
-      return { flops: 0, bytes };
-    }
-    case "matmul": {
-      const { batch, m, n, k, a, b, epilogue } = kernel;
-      const out = [...batch, m, n];
-      const bytes =
-        touched(a, [...batch, m, k]) +
-        touched(b, [...batch, k, n]) +
-        [...epilogue.sources, epilogue.target].reduce((s, x) => s + touched(x, out), 0);
-      return { flops: 2 * numelOf(out) * k, bytes };
-    }
+    case "loop":
     case "scan":
-    case "sort": {
-      const source = touched(kernel.source, [...kernel.rows, kernel.length]);
-      return {
-        flops: 0,
-        bytes: source + touched(kernel.target, [...kernel.rows, kernel.kind === "sort" ? kernel.take : kernel.length]),
-      };
-    }
+    case "sort":
+      return 0;
+    case "matmul":
+      return 2 * numelOf([...kernel.batch, kernel.m, kernel.n, kernel.k]);
     default: {
-      const { n, groups, ic, oc, ih, iw, oh, ow, kh, kw } = kernel.shape;
-      const x = [n, groups * ic, ih, iw];
-      const w = [groups * oc, ic, kh, kw];
-      const y = [n, groups * oc, oh, ow];
-      const [a, b, out] =
-        kernel.kind === "conv2d" ? [x, w, y] : kernel.kind === "conv2dInputGrad" ? [y, w, x] : [x, y, w];
-      const bytes =
-        touched(kernel.a, a) +
-        touched(kernel.b, b) +
-        [...kernel.epilogue.sources, kernel.epilogue.target].reduce((s, e) => s + touched(e, out), 0);
-      return { flops: 2 * numelOf(y) * ic * kh * kw, bytes };
+      const { n, groups, ic, oc, oh, ow, kh, kw } = kernel.shape;
+      return 2 * numelOf([n, groups, oc, oh, ow, ic, kh, kw]);
     }
   }
 }

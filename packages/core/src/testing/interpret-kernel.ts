@@ -13,6 +13,7 @@ import type {
   ScanKernel,
   SortKernel,
 } from "../kernel.js";
+import { numelOf } from "../node.js";
 import { sweepsOf } from "../sweep.js";
 import { compile, read, wrap, write } from "./interpret-expr.js";
 
@@ -34,7 +35,7 @@ export function interpretKernel(
 
 /** Calls `visit` with every point of the box, the last dimension fastest. */
 export function eachPoint(shape: readonly number[], visit: (point: readonly number[]) => void): void {
-  const total = shape.reduce((a, b) => a * b, 1);
+  const total = numelOf(shape);
   const point = shape.map(() => 0);
   for (let i = 0; i < total; i++) {
     visit(point);

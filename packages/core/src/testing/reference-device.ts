@@ -1,9 +1,11 @@
 /** A device that interprets every kernel by naive loops, one after the other, on the calling thread. For tests only: it
  *  shows whether a plan is right without any compiler. */
 
-import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
+import type { CompiledPlan, DeviceBuffer } from "../device.js";
 import { type ComputeDType, dtypeInfo, type TypedArray } from "../dtype.js";
-import { type Access, type Kernel, kernelsByKind, type Plan } from "../kernel.js";
+import { kernelsByKind, type Plan } from "../kernel.js";
+import { usesOf } from "../uses.js";
+import { HostDevice } from "./host-device.js";
 import { interpretKernel } from "./interpret-kernel.js";
 
 class HostBuffer implements DeviceBuffer {
@@ -15,35 +17,17 @@ class HostBuffer implements DeviceBuffer {
   }
 }
 
-/** Every access of a kernel. */
-function accesses(kernel: Kernel): Access[] {
-  if (kernel.kind === "loop")
-    return [...kernel.sources, ...kernel.stages.flatMap((s) => (s.kind === "store" ? [s.target] : []))];
-  if (kernel.kind === "scan" || kernel.kind === "sort") return [kernel.source, kernel.target];
-  return [kernel.a, kernel.b, ...kernel.epilogue.sources, kernel.epilogue.target];
-}
-
-export class ReferenceDevice implements Device {
+export class ReferenceDevice extends HostDevice {
   readonly name = "reference";
   readonly maxBufferBytes = 2 ** 31 - 1;
-  private bytes = 0;
-  private buffers = 0;
-  private peak = 0;
 
   elementBytes(dtype: ComputeDType): number {
     return dtypeInfo(dtype).bytes;
   }
 
-  allocate(bytes: number): DeviceBuffer {
-    this.bytes += bytes;
-    this.buffers++;
-    this.peak = Math.max(this.peak, this.bytes);
+  override allocate(bytes: number): DeviceBuffer {
+    super.allocate(bytes);
     return new HostBuffer(bytes);
-  }
-
-  free(buffer: DeviceBuffer): void {
-    this.bytes -= buffer.bytes;
-    this.buffers--;
   }
 
   upload(buffer: DeviceBuffer, data: TypedArray): void {
@@ -64,27 +48,11 @@ export class ReferenceDevice implements Device {
     for (const { kernel, buffers } of plan.kernels) {
       const views: TypedArray[] = buffers.map((ref, i) => {
         const { memory } = (ref.kind === "slot" ? slots[ref.index] : externals[ref.index]) as HostBuffer;
-        const { dtype } = accesses(kernel).find((a) => a.buffer === i)!;
+        const { dtype } = usesOf(kernel).find(({ access }) => access.buffer === i)!.access;
         const { array, bytes } = dtypeInfo(dtype);
         return new array(memory, 0, Math.floor(memory.byteLength / bytes));
       });
       interpretKernel(kernel, views, uniforms);
     }
   }
-
-  pending(): number {
-    return 0;
-  }
-
-  async settle(): Promise<void> {}
-
-  memory(): DeviceMemory {
-    return { bytes: this.bytes, buffers: this.buffers, reserved: this.bytes, peak: this.peak };
-  }
-
-  resetPeak(): void {
-    this.peak = this.bytes;
-  }
-
-  close(): void {}
 }

@@ -18,7 +18,7 @@ export interface Found {
 
 /** The adapter for a device: hardware if there is some, else software unless "hardware" is asked for. */
 export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdapter> {
-  if (wanted === "hardware" && !platform.graphicsCard)
+  if (wanted === "hardware" && !platform.hasGraphicsCard())
     throw new NoAdapterError(
       `there is no hardware adapter for the webgpu device: this machine shows no graphics card. ${platform.adapterAdvice}`,
     );
@@ -26,7 +26,7 @@ export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdap
   for await (const found of findAdapters()) {
     if (!isSoftware(found.adapter.info)) return found.adapter;
     software.push(found);
-    if (!platform.graphicsCard) break;
+    if (!platform.hasGraphicsCard()) break;
   }
   if (software.length === 0) throw new NoAdapterError(noAdapter());
   if (wanted === "any") return software[0].adapter;

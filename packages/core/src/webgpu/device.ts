@@ -4,6 +4,7 @@
  */
 
 import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device.js";
+import { checkRun, inMiB, outOfMemory } from "../device-checks.js";
 import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
 import type { Plan } from "../kernel.js";
@@ -26,8 +27,6 @@ const CLOSED = "the webgpu device was closed; make a new one";
 /** Room for the numbers of a plan. */
 const UNIFORM_BYTES = 2 ** 16;
 const PIECE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
-
-const inMiB = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
 
 const sum = (list: readonly number[]): number => list.reduce((total, x) => total + x, 0);
 
@@ -186,11 +185,7 @@ export class WebGpuDevice implements Device {
     if (!(compiled instanceof WebGpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
     const { plan, code } = compiled;
-    if (externals.length !== plan.externals.length || uniforms.length !== plan.uniforms)
-      throw new DeviceError(
-        `run with ${externals.length} buffers and ${uniforms.length} uniforms ` +
-          `of a plan that takes ${plan.externals.length} and ${plan.uniforms}`,
-      );
+    checkRun(plan, externals, uniforms);
     if (code.pipelines.length === 0) return;
     const { objects } = code.program;
     const memory = {
@@ -258,11 +253,14 @@ export class WebGpuDevice implements Device {
     });
     const pieces = pool.take(cut.flat(), purpose);
     if (pieces) return cut.map(({ length }) => pieces.splice(0, length));
-    throw new DeviceError(
-      `out of memory on the webgpu device: ${inMiB(sum(sizes))} asked for ${purpose}; ${inMiB(this.#bytes)} live in ` +
-        `${this.#buffers} buffers, limit ${inMiB(this.#limit)}. ` +
-        "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
-    );
+    throw outOfMemory({
+      device: this.name,
+      asked: sum(sizes),
+      purpose,
+      bytes: this.#bytes,
+      buffers: this.#buffers,
+      limit: this.#limit,
+    });
   }
 
   /** Where bytes of a buffer lie. */

@@ -1,8 +1,8 @@
 /** A plan as dispatches: its kernels printed, their bindings resolved to external buffers and shared objects. */
 
 import type { Kernel, Plan, PlannedKernel, Slot } from "../kernel.js";
+import { shareSlots } from "../pack.js";
 import { type Binding, ELEMENT_BYTES, type KernelProgram, type Pass, type Printer, type Target } from "./program.js";
-import { shareSlots } from "./share.js";
 
 /** What a binding of a dispatch is in a run. */
 export interface Operand {

@@ -8,7 +8,7 @@
  *   into phases that meet different taps; each phase is a contraction without a stride.
  */
 
-import { type Phase, phasesOf } from "../../cpu/conv-axes.js";
+import { type Phase, phasesOf } from "../../conv-axes.js";
 import type { ConvKernel } from "../../kernel.js";
 import type { KernelProgram, Target } from "../program.js";
 import { type AxisName, type Contraction, contract, formsOver, type Position } from "./contraction.js";

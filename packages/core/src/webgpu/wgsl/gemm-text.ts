@@ -5,9 +5,11 @@
 
 import { postorder, scalarOf } from "../../expr.js";
 import type { Access } from "../../kernel.js";
+import type { Use } from "../../uses.js";
 import type { Target } from "../program.js";
 import { type AxisName, type Contraction, type Form, sizeOf } from "./contraction.js";
-import { indent, type ScratchUse, Shader, type Use } from "./shader.js";
+import { powerAbove } from "./powers.js";
+import { indent, type ScratchUse, Shader } from "./shader.js";
 import { affine, Values } from "./values.js";
 
 /** The type that products are added up in. */
@@ -30,8 +32,7 @@ export const ceilDiv = (a: number, b: number): number => Math.ceil(a / b);
 export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** The smallest power of two that covers `size`, but not more than `most`. */
-export const cover = (size: number, most: number): number =>
-  Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(size, 1))));
+export const cover = (size: number, most: number): number => Math.min(most, powerAbove(size));
 
 const sizes = ({ digits }: Contraction): number[] => digits.map(({ size }) => size);
 

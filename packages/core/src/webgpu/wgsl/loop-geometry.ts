@@ -4,6 +4,7 @@
  */
 
 import type { LoopKernel } from "../../kernel.js";
+import { numelOf } from "../../node.js";
 import type { Target } from "../program.js";
 import type { OrderedLoop } from "./loop-order.js";
 import { powerAbove, powerBelow } from "./powers.js";
@@ -44,8 +45,6 @@ const CORES = 16;
 /** A later pass combines the chunks of a row in one go. */
 const MOST_CHUNKS = 1024;
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
-
 /** Invocations of a workgroup that the adapter takes, when each leaves the result of every reduction to the others. */
 function mostInvocations(kernel: LoopKernel, target: Target): number {
   const words = Math.max(1, kernel.stages.filter((s) => s.kind === "reduce").length);
@@ -60,7 +59,7 @@ interface Shape {
 }
 
 export function geometryOf({ kernel, rowsFast }: OrderedLoop, target: Target): Geometry {
-  const shape = { rowCount: product(kernel.rows), innerCount: product(kernel.inner), rowsFast };
+  const shape = { rowCount: numelOf(kernel.rows), innerCount: numelOf(kernel.inner), rowsFast };
   return chooseGeometry(shape, mostInvocations(kernel, target), target);
 }
 

@@ -1,6 +1,7 @@
 /** Elementwise kernels: an invocation computes one point, or in large kernels a few. */
 
 import type { LoopKernel } from "../../kernel.js";
+import { numelOf } from "../../node.js";
 import type { KernelProgram, Target } from "../program.js";
 import { usesOfStages } from "./loop-uses.js";
 import { Positions } from "./positions.js";
@@ -24,7 +25,7 @@ function pointsEach(count: number, { software }: Target): number {
 
 /** The program of a kernel whose points are all rows. */
 export function printMap(kernel: LoopKernel, elements: readonly number[], target: Target): KernelProgram {
-  const count = kernel.rows.reduce((a, b) => a * b, 1);
+  const count = numelOf(kernel.rows);
   if (count === 0) return { passes: [], scratch: [] };
   const shader = new Shader(target, elements, usesOfStages(kernel, kernel.stages));
   const positions = new Positions();

@@ -5,6 +5,7 @@
 
 import type { Access, LoopKernel } from "../../kernel.js";
 import { dimensions, mergeDims, selectDims, simplifyLoop } from "../../loop-merge.js";
+import { numelOf } from "../../node.js";
 import { loadedSources } from "./loop-uses.js";
 
 export interface OrderedLoop {
@@ -21,10 +22,7 @@ const transfers = (stride: number): number => (stride === 0 ? 0.25 : Math.min(Ma
 
 /** Every access, and how much it counts: once a point or once a row, and stores about twice as much as loads. */
 function accessesOf(kernel: LoopKernel): { access: Access; weight: number }[] {
-  const points = Math.max(
-    1,
-    kernel.inner.reduce((a, b) => a * b, 1),
-  );
+  const points = Math.max(1, numelOf(kernel.inner));
   return kernel.stages.flatMap((stage) => {
     const weight = stage.kind === "store" && stage.per === "row" ? 1 / points : 1;
     const loads = [...loadedSources([stage.value])].map((s) => ({ access: kernel.sources[s], weight }));

@@ -2,7 +2,7 @@
 
 import { type Expr, postorder } from "../../expr.js";
 import type { LoopKernel, Stage } from "../../kernel.js";
-import type { Use } from "./shader.js";
+import type { Use } from "../../uses.js";
 
 /** Numbers of the sources that the expressions load. */
 export function loadedSources(roots: readonly Expr[]): Set<number> {

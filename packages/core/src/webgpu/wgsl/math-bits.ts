@@ -63,11 +63,6 @@ export const BITS = {
   return bitcast<f32>(select(bitcast<u32>(min(x, y)), ${NAN}, largest > ${INFINITY}));
 }
 `,
-  /** The nearest whole number, half to even. */
-  k_round: `fn k_round(x: f32) -> f32 {
-  return round(x);
-}
-`,
   /** Truncates and saturates; NaN gives 0. */
   k_f32_to_i32: `fn k_f32_to_i32(x: f32) -> i32 {
   let bits = bitcast<u32>(x);

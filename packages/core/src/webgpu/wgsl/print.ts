@@ -2,13 +2,14 @@
 
 import { DeviceError } from "../../errors.js";
 import type { Kernel } from "../../kernel.js";
+import { usesOf } from "../../uses.js";
 import type { KernelProgram, Pass, Printer, Target } from "../program.js";
 import { printConv } from "./conv.js";
 import { printLoop } from "./loop.js";
 import { printMatmul } from "./matmul.js";
 import { printScan } from "./scan.js";
 import { reachOf } from "./shader.js";
-import { divisions, usesOf } from "./slice.js";
+import { divisions } from "./slice.js";
 import { printSort } from "./sort.js";
 
 export const printKernel: Printer = (kernel, elements, target) => {

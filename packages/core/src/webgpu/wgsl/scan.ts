@@ -5,13 +5,15 @@
 
 import { type Expr, expr, type Scalar, scalarOf } from "../../expr.js";
 import type { ScanKernel } from "../../kernel.js";
+import { numelOf } from "../../node.js";
+import type { Use } from "../../uses.js";
+import { usesOf } from "../../uses.js";
 import type { KernelProgram, Pass, Target } from "../program.js";
 import { chooseGeometry, type Geometry } from "./loop-geometry.js";
 import { Layout, type Shared } from "./loop-layout.js";
 import { Positions } from "./positions.js";
 import { powerBelow } from "./powers.js";
-import { indent, type ScratchUse, Shader, type Use } from "./shader.js";
-import { usesOf } from "./slice.js";
+import { indent, type ScratchUse, Shader } from "./shader.js";
 import { affine, Values } from "./values.js";
 import { isSummed, levelsOf, printWalk } from "./walk.js";
 
@@ -19,7 +21,7 @@ const MOST_LANES = 256;
 
 /** The program of a running sum. `elements[i]` is the size of its buffer i. */
 export function printScan(kernel: ScanKernel, elements: readonly number[], target: Target): KernelProgram {
-  const rowCount = kernel.rows.reduce((a, b) => a * b, 1);
+  const rowCount = numelOf(kernel.rows);
   if (rowCount * kernel.length === 0) return { passes: [], scratch: [] };
   const strides = kernel.source.strides.map(Math.abs);
   const rowsFast = Math.min(...strides.slice(0, -1).filter(Boolean)) < strides[kernel.rows.length];

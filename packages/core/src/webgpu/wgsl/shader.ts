@@ -11,15 +11,9 @@ import type { ComputeDType } from "../../dtype.js";
 import { DeviceError } from "../../errors.js";
 import type { Scalar } from "../../expr.js";
 import type { Access } from "../../kernel.js";
+import type { Use } from "../../uses.js";
 import type { Binding, Pass, Target } from "../program.js";
 import { MATH, type MathName } from "./math.js";
-
-/** An access, the sizes of the dimensions that its strides are over, and whether it is stored to. */
-export interface Use {
-  readonly access: Access;
-  readonly sizes: readonly number[];
-  readonly write: boolean;
-}
 
 /** Scratch of a program that the pass reads or writes. */
 export interface ScratchUse {
@@ -114,13 +108,6 @@ export class Shader {
     known.read ||= !write;
     known.first = Math.min(known.first, first);
     known.last = Math.max(known.last, last);
-  }
-
-  /** Storage buffers that the pass binds. */
-  get bindingCount(): number {
-    let count = 0;
-    for (const { first, last } of this.declared.values()) count += last - first + 1;
-    return count;
   }
 
   /** The element of a kernel's buffer at an address (text of an i32), as the scalar that the dtype loads into. */

@@ -4,11 +4,11 @@
  */
 
 import type { SortKernel } from "../../kernel.js";
+import { usesOf } from "../../uses.js";
 import type { Pass, Target } from "../program.js";
 import { Positions } from "./positions.js";
 import { powerBelow } from "./powers.js";
 import { indent, linearGroups, Shader } from "./shader.js";
-import { usesOf } from "./slice.js";
 import { comesBefore, defineKey, keyAt, LAST_KEY } from "./sort-keys.js";
 import { leaveElement, type Runs, type Sink, sideUses } from "./sort-runs.js";
 

@@ -4,10 +4,10 @@
  */
 
 import type { SortKernel } from "../../kernel.js";
+import { usesOf } from "../../uses.js";
 import type { Pass, Target } from "../program.js";
 import { Positions } from "./positions.js";
 import { indent, linearGroups, Shader } from "./shader.js";
-import { usesOf } from "./slice.js";
 import { keptBy, leaveElement, loadItem, loadKey, type Runs, type Side, type Sink, sideUses } from "./sort-runs.js";
 
 const WORKGROUP = 64;

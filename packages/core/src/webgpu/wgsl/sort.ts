@@ -4,6 +4,7 @@
  */
 
 import type { SortKernel } from "../../kernel.js";
+import { numelOf } from "../../node.js";
 import type { KernelProgram, Pass, Target } from "../program.js";
 import { powerAbove, powerBelow } from "./powers.js";
 import { bitonicPass, countingPass } from "./sort-blocks.js";
@@ -35,7 +36,7 @@ function blocksOf({ length }: SortKernel, { software, workgroupBytes }: Target):
 /** The program of a sort. `elements[i]` is the size of its buffer i. */
 export function printSort(kernel: SortKernel, elements: readonly number[], target: Target): KernelProgram {
   const { rows, length, take, name } = kernel;
-  const rowCount = rows.reduce((a, b) => a * b, 1);
+  const rowCount = numelOf(rows);
   if (rowCount * length * take === 0) return { passes: [], scratch: [] };
   const blocks = blocksOf(kernel, target);
   const title = `${name}: ${rows.join(" × ") || 1} rows, ${take} of ${length}`;

@@ -1,6 +1,6 @@
 /** The spatial axes of convolutions: where points and taps meet the tensor that is read. */
 
-import type { ConvShape } from "../kernel.js";
+import type { ConvShape } from "./kernel.js";
 
 /** What one spatial axis of a gather does: point p and tap t meet the tensor at p·step + t·tapStep + origin. */
 export interface Axis {
