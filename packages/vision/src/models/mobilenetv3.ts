@@ -17,6 +17,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { type ActivationLayer, Conv2dNormActivation, type NormLayer, SqueezeExcitation } from "../ops/index.js";
+import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
 import { type ClassifierOptions, checkOptions } from "./registry.js";
 
@@ -186,7 +187,7 @@ export class MobileNetV3 extends Module implements Layer {
   }
 }
 
-function mobileNetV3(rows: readonly Row[], lastChannel: number, options: MobileNetV3Options = {}): MobileNetV3 {
+function mobileNetV3(rows: readonly Row[], lastChannel: number, options: MobileNetV3Options): MobileNetV3 {
   const { widthMult = 1, reducedTail = false, dilated = false } = options;
   const divider = reducedTail ? 2 : 1;
   const adjust = (channels: number): number => makeDivisible(channels * widthMult, 8);
@@ -210,5 +211,9 @@ function mobileNetV3(rows: readonly Row[], lastChannel: number, options: MobileN
   return new MobileNetV3(settings, adjust(Math.floor(lastChannel / divider)), options);
 }
 
-export const mobilenet_v3_large = (options?: MobileNetV3Options): MobileNetV3 => mobileNetV3(LARGE, 1280, options);
-export const mobilenet_v3_small = (options?: MobileNetV3Options): MobileNetV3 => mobileNetV3(SMALL, 1024, options);
+export const mobilenet_v3_large = builder("mobilenet_v3_large", (options: MobileNetV3Options) =>
+  mobileNetV3(LARGE, 1280, options),
+);
+export const mobilenet_v3_small = builder("mobilenet_v3_small", (options: MobileNetV3Options) =>
+  mobileNetV3(SMALL, 1024, options),
+);

@@ -18,6 +18,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { batchNorm2d, type NormLayer } from "../ops/index.js";
+import { builder, fixedOption, type ModelBuilder } from "./builder.js";
 import { type ClassifierOptions, checkOptions } from "./registry.js";
 
 function conv3x3(inPlanes: number, outPlanes: number, stride = 1, groups = 1, dilation = 1): Conv2d {
@@ -227,26 +228,45 @@ class StageBuilder {
   }
 }
 
-export const resnet18 = (options?: ResNetOptions): ResNet => new ResNet(BasicBlock, [2, 2, 2, 2], options);
-export const resnet34 = (options?: ResNetOptions): ResNet => new ResNet(BasicBlock, [3, 4, 6, 3], options);
-export const resnet50 = (options?: ResNetOptions): ResNet => new ResNet(Bottleneck, [3, 4, 6, 3], options);
-export const resnet101 = (options?: ResNetOptions): ResNet => new ResNet(Bottleneck, [3, 4, 23, 3], options);
-export const resnet152 = (options?: ResNetOptions): ResNet => new ResNet(Bottleneck, [3, 8, 36, 3], options);
+export const resnet18 = builder("resnet18", (options: ResNetOptions) => new ResNet(BasicBlock, [2, 2, 2, 2], options));
+export const resnet34 = builder("resnet34", (options: ResNetOptions) => new ResNet(BasicBlock, [3, 4, 6, 3], options));
+export const resnet50 = builder("resnet50", (options: ResNetOptions) => new ResNet(Bottleneck, [3, 4, 6, 3], options));
+export const resnet101 = builder(
+  "resnet101",
+  (options: ResNetOptions) => new ResNet(Bottleneck, [3, 4, 23, 3], options),
+);
+export const resnet152 = builder(
+  "resnet152",
+  (options: ResNetOptions) => new ResNet(Bottleneck, [3, 8, 36, 3], options),
+);
 
 /** ResNet-50 in 32 groups of width 4. */
-export const resnext50_32x4d = (options?: ResNetOptions): ResNet =>
-  resnet50({ ...options, groups: 32, widthPerGroup: 4 });
+export const resnext50_32x4d = grouped("resnext50_32x4d", resnet50, { groups: 32, widthPerGroup: 4 });
 
 /** ResNet-101 in 32 groups of width 8. */
-export const resnext101_32x8d = (options?: ResNetOptions): ResNet =>
-  resnet101({ ...options, groups: 32, widthPerGroup: 8 });
+export const resnext101_32x8d = grouped("resnext101_32x8d", resnet101, { groups: 32, widthPerGroup: 8 });
 
 /** ResNet-101 in 64 groups of width 4. */
-export const resnext101_64x4d = (options?: ResNetOptions): ResNet =>
-  resnet101({ ...options, groups: 64, widthPerGroup: 4 });
+export const resnext101_64x4d = grouped("resnext101_64x4d", resnet101, { groups: 64, widthPerGroup: 4 });
 
 /** ResNet-50 with 3×3 convolutions twice as wide. */
-export const wide_resnet50_2 = (options?: ResNetOptions): ResNet => resnet50({ ...options, widthPerGroup: 128 });
+export const wide_resnet50_2 = grouped("wide_resnet50_2", resnet50, { widthPerGroup: 128 });
 
 /** ResNet-101 with 3×3 convolutions twice as wide. */
-export const wide_resnet101_2 = (options?: ResNetOptions): ResNet => resnet101({ ...options, widthPerGroup: 128 });
+export const wide_resnet101_2 = grouped("wide_resnet101_2", resnet101, { widthPerGroup: 128 });
+
+/** The builder of a network whose name tells the width of its 3×3 convolutions. */
+/* @__NO_SIDE_EFFECTS__ */
+function grouped(
+  name: string,
+  base: ModelBuilder<ResNet, ResNetOptions>,
+  fixed: { groups?: number; widthPerGroup: number },
+): ModelBuilder<ResNet, ResNetOptions> {
+  return builder(name, (options: ResNetOptions) =>
+    base({
+      ...options,
+      groups: fixed.groups ? fixedOption("groups", options.groups, fixed.groups) : options.groups,
+      widthPerGroup: fixedOption("widthPerGroup", options.widthPerGroup, fixed.widthPerGroup),
+    }),
+  );
+}

@@ -2,6 +2,7 @@
 
 import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, functional, type Layer, Linear, MaxPool2d, Module, ReLU, Sequential } from "@kindling/nn";
+import { builder } from "./builder.js";
 import { type ClassifierOptions, checkOptions } from "./registry.js";
 
 function depthwise(channels: number, stride: number): Conv2d {
@@ -104,11 +105,19 @@ function stage(inputs: number, outputs: number, repeats: number): Sequential {
 
 const REPEATS = [4, 8, 4] as const;
 
-export const shufflenet_v2_x0_5 = (options?: ClassifierOptions): ShuffleNetV2 =>
-  new ShuffleNetV2(REPEATS, [24, 48, 96, 192, 1024], options);
-export const shufflenet_v2_x1_0 = (options?: ClassifierOptions): ShuffleNetV2 =>
-  new ShuffleNetV2(REPEATS, [24, 116, 232, 464, 1024], options);
-export const shufflenet_v2_x1_5 = (options?: ClassifierOptions): ShuffleNetV2 =>
-  new ShuffleNetV2(REPEATS, [24, 176, 352, 704, 1024], options);
-export const shufflenet_v2_x2_0 = (options?: ClassifierOptions): ShuffleNetV2 =>
-  new ShuffleNetV2(REPEATS, [24, 244, 488, 976, 2048], options);
+export const shufflenet_v2_x0_5 = builder(
+  "shufflenet_v2_x0_5",
+  (options: ClassifierOptions) => new ShuffleNetV2(REPEATS, [24, 48, 96, 192, 1024], options),
+);
+export const shufflenet_v2_x1_0 = builder(
+  "shufflenet_v2_x1_0",
+  (options: ClassifierOptions) => new ShuffleNetV2(REPEATS, [24, 116, 232, 464, 1024], options),
+);
+export const shufflenet_v2_x1_5 = builder(
+  "shufflenet_v2_x1_5",
+  (options: ClassifierOptions) => new ShuffleNetV2(REPEATS, [24, 176, 352, 704, 1024], options),
+);
+export const shufflenet_v2_x2_0 = builder(
+  "shufflenet_v2_x2_0",
+  (options: ClassifierOptions) => new ShuffleNetV2(REPEATS, [24, 244, 488, 976, 2048], options),
+);
