@@ -7,5 +7,6 @@ export * from "./layers/index.js";
 export { type ForwardHook, type ForwardPreHook, type HookHandle, type Layer, Module } from "./module.js";
 export { nearestNames } from "./names.js";
 export { Parameter } from "./parameter.js";
+export { pyFloat } from "./python-repr.js";
 export type { LoadResult, LoadStateDictOptions, StateDict } from "./state-dict.js";
 export * as utils from "./utils.js";

@@ -1,7 +1,7 @@
 /** Batch norm whose statistics and affine parameters are all fixed, as torchvision.ops.FrozenBatchNorm2d. */
 
 import { ones, scoped, type Tensor, zeros } from "@kindling/core";
-import { type Layer, Module } from "@kindling/nn";
+import { type Layer, Module, pyFloat } from "@kindling/nn";
 
 /** x·scale + shift with buffers that look like a BatchNorm2d's in a state dict. x: [N, C, H, W]. */
 export class FrozenBatchNorm2d extends Module implements Layer {
@@ -35,6 +35,6 @@ export class FrozenBatchNorm2d extends Module implements Layer {
   }
 
   override extraRepr(): string {
-    return `${this.weight.shape[0]}, eps=${this.eps}`;
+    return `${this.weight.shape[0]}, eps=${pyFloat(this.eps)}`;
   }
 }

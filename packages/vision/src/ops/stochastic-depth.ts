@@ -1,7 +1,7 @@
 /** Stochastic depth (Huang et al. 2016), as torchvision.ops.StochasticDepth. */
 
 import { ArgumentError, rand, scoped, type Tensor } from "@kindling/core";
-import { type Layer, Module } from "@kindling/nn";
+import { type Layer, Module, pyFloat } from "@kindling/nn";
 
 /** Whether the whole batch is dropped, or single examples. */
 export type StochasticDepthMode = "batch" | "row";
@@ -42,6 +42,6 @@ export class StochasticDepth extends Module implements Layer {
   }
 
   override extraRepr(): string {
-    return `p=${this.p}, mode=${this.mode}`;
+    return `p=${pyFloat(this.p)}, mode=${this.mode}`;
   }
 }
