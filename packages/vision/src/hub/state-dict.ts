@@ -1,0 +1,19 @@
+/** `torch.hub.load_state_dict_from_url`. */
+
+import { findStateDict, load } from "@kindling/checkpoint";
+import type { Tensor } from "@kindling/core";
+import { fetchWeights } from "./fetch-weights.js";
+import type { DownloadOptions } from "./options.js";
+
+/**
+ * The state dict of a `.pth` file on the web: downloaded once, then read from the folder of downloads, which is
+ * PyTorch's own. Tensors are on the host; nothing in the file is run.
+ *
+ * @throws DownloadError if the file cannot be got; CheckpointError if it cannot be read
+ */
+export async function loadStateDictFromUrl(
+  url: string | URL,
+  options: DownloadOptions = {},
+): Promise<Map<string, Tensor>> {
+  return findStateDict(await load(await fetchWeights(url, options)));
+}
