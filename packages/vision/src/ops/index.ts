@@ -8,5 +8,7 @@ export {
   type NormLayer,
 } from "./conv-norm-activation.js";
 export { FrozenBatchNorm2d } from "./frozen-batchnorm.js";
+export { MLP, type MLPOptions } from "./mlp.js";
+export { Permute } from "./permute.js";
 export { SqueezeExcitation, type SqueezeExcitationOptions } from "./squeeze-excitation.js";
 export { StochasticDepth, type StochasticDepthMode, stochasticDepth } from "./stochastic-depth.js";
