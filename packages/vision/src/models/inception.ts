@@ -117,8 +117,14 @@ export class InceptionC extends Module implements Layer {
   forward(x: Tensor): Tensor {
     const branch1x1 = this.branch1x1.call(x);
     const branch7x7 = chain(x, this.branch7x7_1, this.branch7x7_2, this.branch7x7_3);
-    const half7x7dbl = chain(x, this.branch7x7dbl_1, this.branch7x7dbl_2, this.branch7x7dbl_3);
-    const branch7x7dbl = chain(half7x7dbl, this.branch7x7dbl_4, this.branch7x7dbl_5);
+    const branch7x7dbl = chain(
+      x,
+      this.branch7x7dbl_1,
+      this.branch7x7dbl_2,
+      this.branch7x7dbl_3,
+      this.branch7x7dbl_4,
+      this.branch7x7dbl_5,
+    );
     return cat([branch1x1, branch7x7, branch7x7dbl, this.branch_pool.call(average3x3(x))], 1);
   }
 }
