@@ -1,0 +1,107 @@
+/** VGG (Simonyan & Zisserman 2014), with and without batch normalisation, with torchvision's names. */
+
+import type { Tensor } from "@kindling/core";
+import {
+  AdaptiveAvgPool2d,
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  init,
+  type Layer,
+  Linear,
+  MaxPool2d,
+  Module,
+  ReLU,
+  Sequential,
+} from "@kindling/nn";
+import { builder, type ModelBuilder } from "./builder.js";
+import { type ClassifierOptions, checkOptions } from "./registry.js";
+
+/** A column of Table 1 of the paper: channels of the 3×3 convolutions, and "M" where the image is halved. */
+type Column = readonly (number | "M")[];
+
+const A: Column = [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"];
+const B: Column = [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"];
+const D: Column = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"];
+const E: Column = [
+  ...[64, 64, "M", 128, 128, "M"],
+  ...[256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
+] as Column;
+
+export interface VGGOptions extends ClassifierOptions {
+  /** False leaves the layers' own initial values. Default true: He's normal ones, and a deviation of 0.01 for linear layers. */
+  readonly initWeights?: boolean;
+  /** Probability after each of the two hidden layers of the classifier. Default 0.5. */
+  readonly dropout?: number;
+}
+
+const OPTIONS = ["numClasses", "initWeights", "dropout"] as const satisfies (keyof VGGOptions)[];
+
+export class VGG extends Module implements Layer {
+  features: Layer;
+  avgpool: Layer;
+  classifier: Sequential;
+
+  /** @param features makes 512 channels of an image */
+  constructor(features: Layer, options: VGGOptions = {}) {
+    super();
+    checkOptions("VGG", options, OPTIONS);
+    const { numClasses = 1000, initWeights = true, dropout = 0.5 } = options;
+    this.features = features;
+    this.avgpool = new AdaptiveAvgPool2d([7, 7]);
+    this.classifier = new Sequential(
+      new Linear(512 * 7 * 7, 4096),
+      new ReLU({ inplace: true }),
+      new Dropout({ p: dropout }),
+      new Linear(4096, 4096),
+      new ReLU({ inplace: true }),
+      new Dropout({ p: dropout }),
+      new Linear(4096, numClasses),
+    );
+    if (initWeights) this.#initialize();
+  }
+
+  #initialize(): void {
+    for (const m of this.modules()) {
+      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out", nonlinearity: "relu" });
+      else if (m instanceof Linear) init.normal_(m.weight, 0, 0.01);
+      else if (m instanceof BatchNorm2d && m.weight) init.ones_(m.weight);
+      else continue;
+      if (m.bias) init.zeros_(m.bias);
+    }
+  }
+
+  /** x: [N, 3, H, W], 32 pixels or more a side, gives logits [N, numClasses]. */
+  forward(x: Tensor): Tensor {
+    return this.classifier.call(this.avgpool.call(this.features.call(x)).flatten(1));
+  }
+}
+
+function makeFeatures(column: Column, batchNorm: boolean): Sequential {
+  const features = new Sequential();
+  let inputs = 3;
+  for (const item of column) {
+    if (item === "M") features.append(new MaxPool2d(2, { stride: 2 }));
+    else {
+      features.append(new Conv2d(inputs, item, 3, { padding: 1 }));
+      if (batchNorm) features.append(new BatchNorm2d(item));
+      features.append(new ReLU({ inplace: true }));
+      inputs = item;
+    }
+  }
+  return features;
+}
+
+/* @__NO_SIDE_EFFECTS__ */
+function vgg(name: string, column: Column, batchNorm: boolean): ModelBuilder<VGG, VGGOptions> {
+  return builder(name, (options: VGGOptions) => new VGG(makeFeatures(column, batchNorm), options));
+}
+
+export const vgg11 = vgg("vgg11", A, false);
+export const vgg11_bn = vgg("vgg11_bn", A, true);
+export const vgg13 = vgg("vgg13", B, false);
+export const vgg13_bn = vgg("vgg13_bn", B, true);
+export const vgg16 = vgg("vgg16", D, false);
+export const vgg16_bn = vgg("vgg16_bn", D, true);
+export const vgg19 = vgg("vgg19", E, false);
+export const vgg19_bn = vgg("vgg19_bn", E, true);
