@@ -17,16 +17,16 @@ import {
 import { builder, type ModelBuilder } from "./builder.js";
 import { type ClassifierOptions, checkOptions } from "./registry.js";
 
-/** A column of Table 1 of the paper: channels of the 3×3 convolutions, and "M" where the image is halved. */
-type Column = readonly (number | "M")[];
+/** Channels of the five stages. */
+const CHANNELS = [64, 128, 256, 512, 512] as const;
 
-const A: Column = [64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"];
-const B: Column = [64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M"];
-const D: Column = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"];
-const E: Column = [
-  ...[64, 64, "M", 128, 128, "M"],
-  ...[256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512, 512, 512, 512, "M"],
-] as Column;
+/** Columns of Table 1 of the paper: 3×3 convolutions in each stage. */
+type Column = readonly [number, number, number, number, number];
+
+const A: Column = [1, 1, 2, 2, 2];
+const B: Column = [2, 2, 2, 2, 2];
+const D: Column = [2, 2, 3, 3, 3];
+const E: Column = [2, 2, 4, 4, 4];
 
 export interface VGGOptions extends ClassifierOptions {
   /** False leaves the layers' own initial values. Default true: He's normal ones, and a deviation of 0.01 for linear layers. */
@@ -77,18 +77,20 @@ export class VGG extends Module implements Layer {
   }
 }
 
+/** Each stage ends with half the image. */
 function makeFeatures(column: Column, batchNorm: boolean): Sequential {
   const features = new Sequential();
   let inputs = 3;
-  for (const item of column) {
-    if (item === "M") features.append(new MaxPool2d(2, { stride: 2 }));
-    else {
-      features.append(new Conv2d(inputs, item, 3, { padding: 1 }));
-      if (batchNorm) features.append(new BatchNorm2d(item));
+  column.forEach((convolutions, stage) => {
+    const channels = CHANNELS[stage];
+    for (let i = 0; i < convolutions; i++) {
+      features.append(new Conv2d(inputs, channels, 3, { padding: 1 }));
+      if (batchNorm) features.append(new BatchNorm2d(channels));
       features.append(new ReLU({ inplace: true }));
-      inputs = item;
+      inputs = channels;
     }
-  }
+    features.append(new MaxPool2d(2, { stride: 2 }));
+  });
   return features;
 }
 
