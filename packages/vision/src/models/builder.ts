@@ -25,7 +25,8 @@ export interface PublishedWeights extends DownloadOptions {
   readonly pretrained?: boolean;
 }
 
-type WithWeights = PublishedWeights & ({ readonly weights: WeightsChoice } | { readonly pretrained: true });
+/** Options of a builder that do ask for published weights. */
+export type WithWeights = PublishedWeights & ({ readonly weights: WeightsChoice } | { readonly pretrained: true });
 
 /** Makes a model. O: the options of its constructor. */
 export interface ModelBuilder<M extends Module = Layer, O extends ClassifierOptions = ClassifierOptions> {
@@ -58,13 +59,8 @@ export function builder<M extends Module, O extends ClassifierOptions>(
   form: PretrainedForm<M, O> = {},
 ): ModelBuilder<M, O> {
   const pretrained = async (weights: WeightsEntry, given: O, load: (model: M) => void | Promise<void>): Promise<M> => {
-    const numClasses = fixedOption(
-      "numClasses",
-      given.numClasses,
-      weights.meta.categories.length,
-      "Leave it out, and give the model that you get another head: replaceHead(model, numClasses)",
-    );
-    const options = { ...given, numClasses };
+    const { categories } = weights.meta;
+    const options = categories ? { ...given, numClasses: fixedClasses(given.numClasses, categories.length) } : given;
     const model = build(form.options ? form.options(options, weights) : options);
     await load(model);
     form.finish?.(model, given);
@@ -92,6 +88,7 @@ const DOWNLOAD_OPTIONS: ReadonlySet<string> = new Set([
   "fileName",
   "checkHash",
   "progress",
+  "mirrors",
   "fetch",
   "signal",
 ] satisfies (keyof DownloadOptions)[]);
@@ -108,6 +105,12 @@ function splitOptions<O extends ClassifierOptions>(
     choice: { weights, pretrained },
     download: Object.fromEntries(entries.filter(isDownload)),
   };
+}
+
+/** The classes that weights have, which their model has too. */
+function fixedClasses(given: number | undefined, classes: number): number {
+  const hint = "Leave it out, and give the model that you get another head: replaceHead(model, numClasses)";
+  return fixedOption("numClasses", given, classes, hint);
 }
 
 /** The value that an option must have; torchvision's error where another was given. */

@@ -4,14 +4,17 @@
  */
 
 import type { Layer } from "@kindling/nn";
+import type { ModelBuilder, RandomWeights, WithWeights } from "./builder.js";
 import * as mobilenetv3 from "./mobilenetv3.js";
-import { type ClassifierOptions, findBuilder, type ModelBuilder } from "./registry.js";
+import { type ClassifierOptions, findBuilder, type NamePatterns, selectNames } from "./registry.js";
 import * as resnet from "./resnet.js";
 import * as shufflenetv2 from "./shufflenetv2.js";
 
+export * from "../weights/index.js";
+export type { ModelBuilder, PublishedWeights, RandomWeights, WeightsChoice } from "./builder.js";
 export { findHead, type Head, replaceHead } from "./head.js";
 export { MobileNetV3, type MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
-export type { ClassifierOptions, ModelBuilder } from "./registry.js";
+export type { ClassifierOptions, NamePatterns } from "./registry.js";
 export {
   ResNet,
   type ResNetOptions,
@@ -53,15 +56,29 @@ const BUILDERS: Readonly<Record<string, ModelBuilder>> = {
   wide_resnet101_2: resnet.wide_resnet101_2,
 };
 
-/** Names of all models, sorted. */
-export function listModels(): string[] {
-  return Object.keys(BUILDERS).sort();
+/** Names of the models, sorted; with patterns as in `listModels({ include: "resnet*", exclude: ["*50*", "*101*"] })`. */
+export function listModels(patterns: NamePatterns = {}): string[] {
+  return selectNames(Object.keys(BUILDERS), patterns);
 }
 
 /**
- * Builds a model by name; options are those of its builder, e.g. `{ numClasses: 10 }`.
+ * The builder of a name.
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
-export function getModel(name: string, options: ClassifierOptions & Readonly<Record<string, unknown>> = {}): Layer {
-  return findBuilder(BUILDERS, name)(options);
+export function getModelBuilder(name: string): ModelBuilder {
+  return findBuilder(BUILDERS, name);
+}
+
+/** Options of a builder that is known only by its name. */
+type NamedOptions = ClassifierOptions & Readonly<Record<string, unknown>>;
+
+/**
+ * Builds a model by name; options are those of its builder, e.g. `{ numClasses: 10 }` or `{ weights: "DEFAULT" }`.
+ * @throws ArgumentError for an unknown name, with the nearest ones
+ */
+export function getModel(name: string, options?: NamedOptions & RandomWeights): Layer;
+export function getModel(name: string, options: NamedOptions & WithWeights): Promise<Layer>;
+export function getModel(name: string, options?: NamedOptions): Layer | Promise<Layer> {
+  const build: (options?: NamedOptions) => Layer | Promise<Layer> = getModelBuilder(name);
+  return build(options);
 }

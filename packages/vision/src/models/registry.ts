@@ -1,7 +1,9 @@
-/** What the builders of models share, and a table of them by name. */
+/** What the builders of models share, and how to find them by name. */
 
 import { ArgumentError } from "@kindling/core";
-import { type Layer, nearestNames } from "@kindling/nn";
+import { nearestNames } from "@kindling/nn";
+import type { ModelBuilder } from "./builder.js";
+import { fnmatch } from "./fnmatch.js";
 
 /** What every classification builder takes. */
 export interface ClassifierOptions {
@@ -16,11 +18,10 @@ export interface ClassifierOptions {
 export function checkOptions(model: string, options: object, known: readonly string[]): void {
   for (const [name, value] of Object.entries(options)) {
     if (known.includes(name) || value === undefined) continue;
-    if ((name === "weights" || name === "pretrained") && !value) continue;
     const near = nearestNames(name, known, 1);
     const hint =
       name === "weights" || name === "pretrained"
-        ? "read a .pth with checkpoint.load and give it to the model's loadStateDict"
+        ? 'builders take it, as in await resnet50({ weights: "DEFAULT" })'
         : near.length > 0
           ? `did you mean ${near[0]}?`
           : `it takes: ${known.join(", ")}`;
@@ -28,14 +29,35 @@ export function checkOptions(model: string, options: object, known: readonly str
   }
 }
 
-/** Makes a model with random weights. */
-export type ModelBuilder = (options?: ClassifierOptions) => Layer;
-
-/** The builder of a name; an unknown name is an error that says which names are near. */
+/** The builder of a name, in whatever case. @throws ArgumentError for an unknown name, with the nearest ones */
 export function findBuilder(builders: Readonly<Record<string, ModelBuilder>>, name: string): ModelBuilder {
-  if (Object.hasOwn(builders, name)) return builders[name];
-  const names = Object.keys(builders).sort();
-  const near = nearestNames(name, names);
-  const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are: ${names.join(", ")}`;
-  throw new ArgumentError(`unknown model "${name}"; ${hint}`);
+  const key = name.toLowerCase();
+  if (Object.hasOwn(builders, key)) return builders[key];
+  throw unknownModel(name, Object.keys(builders));
 }
+
+/** The error of a name that no model has. */
+export function unknownModel(name: string, known: readonly string[]): ArgumentError {
+  const near = nearestNames(name, known);
+  const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are: ${known.toSorted().join(", ")}`;
+  return new ArgumentError(`unknown model "${name}"; ${hint}`);
+}
+
+/** Which names are wanted: patterns such as `"resnet*"`, `"vit_?_16"`, `"vgg1[13]"`, `"[!r]*"`. */
+export interface NamePatterns {
+  /** Those that fit one of these. Default, also for none: all. */
+  readonly include?: string | Iterable<string> | null;
+  /** But for those that fit one of these. */
+  readonly exclude?: string | Iterable<string> | null;
+}
+
+/** The names that fit, sorted. */
+export function selectNames(names: Iterable<string>, { include, exclude }: NamePatterns): string[] {
+  const wanted = patterns(include);
+  const unwanted = patterns(exclude);
+  const fits = (name: string, some: readonly string[]): boolean => some.some((pattern) => fnmatch(name, pattern));
+  return [...names].filter((name) => (wanted.length === 0 || fits(name, wanted)) && !fits(name, unwanted)).sort();
+}
+
+const patterns = (given: NamePatterns["include"]): string[] =>
+  typeof given === "string" ? [given].filter((pattern) => pattern !== "") : [...(given ?? [])];

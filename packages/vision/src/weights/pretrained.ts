@@ -1,0 +1,57 @@
+/** Published weights for a builder: which ones are meant, and the model with them. */
+
+import { ArgumentError } from "@kindling/core";
+import type { Module } from "@kindling/nn";
+import { type DownloadOptions, fetchWeights } from "../hub/index.js";
+import type { AskedWeights } from "../models/builder.js";
+import { publishedUrl, type WeightsEntry } from "./entry.js";
+import { loadWeights } from "./load-into.js";
+import { entryOf, findWeights, getWeight } from "./lookup.js";
+
+/**
+ * The weights that a caller asked for.
+ *
+ * @throws ArgumentError if there are none of that name, or if they belong to another model
+ */
+export function resolveWeights(model: string, { weights, pretrained }: AskedWeights): WeightsEntry {
+  if (weights && pretrained)
+    throw new ArgumentError(`${model}: both weights and pretrained were given; leave pretrained out`);
+  if (!weights) return legacyWeights(model);
+  const entry = typeof weights === "string" ? namedWeights(model, weights) : weights;
+  if (entry.model === model) return entry;
+  throw new ArgumentError(
+    entry.model
+      ? `Invalid weights for ${model}: ${entry.name} belongs to ${entry.model}. ${hintOf(model)}`
+      : `Invalid weights for ${model}: ${JSON.stringify(weights)}. ${hintOf(model)}`,
+  );
+}
+
+/** `"DEFAULT"`, `"IMAGENET1K_V2"` or `"ResNet50_Weights.IMAGENET1K_V2"`. */
+function namedWeights(model: string, name: string): WeightsEntry {
+  const weights = findWeights(model);
+  if (name.includes(".")) return getWeight(name);
+  if (weights) return entryOf(weights, name);
+  throw new ArgumentError(`No weights available for model ${model}`);
+}
+
+/** What `pretrained: true` meant before there were several: the first that were published. */
+function legacyWeights(model: string): WeightsEntry {
+  const first = findWeights(model)?.IMAGENET1K_V1;
+  if (first) return first;
+  throw new ArgumentError(`No weights available for model ${model} by pretrained: true. ${hintOf(model)}`);
+}
+
+function hintOf(model: string): string {
+  const weights = findWeights(model);
+  if (!weights) return "Nothing is published for it: leave weights and pretrained out";
+  return `Give weights: "DEFAULT" or one of ${Object.keys(weights).join(", ")}`;
+}
+
+/** Gets the file of the weights, from the folder of downloads or the web, and puts them into a model of their form. */
+export async function loadPublished(model: Module, weights: WeightsEntry, download: DownloadOptions): Promise<void> {
+  const { file, url, hashPrefix } = weights;
+  // Mirrors are asked for what PyTorch publishes; an entry of somebody else's says where its file is.
+  const source = url === publishedUrl(file) ? file : url;
+  const checkHash = download.checkHash ?? hashPrefix;
+  await loadWeights(model, await fetchWeights(source, { ...download, checkHash }));
+}
