@@ -7,9 +7,9 @@ export type { Tensor };
 /** Whether a value is a tensor (or a parameter, which is one). */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 
-/** A tensor over row-major elements, which are adopted without a copy. No device is started. */
+/** A tensor over row-major elements in a buffer of their own, which is adopted without a copy. No device is started. */
 export function fromHost(dtype: DType, shape: readonly number[], data: TypedArray, requiresGrad = false): Tensor {
-  const tensor = hostTensor(data, shape, dtype);
+  const tensor = hostTensor(data, shape, dtype, { exclusive: true });
   if (requiresGrad && isFloat(dtype)) tensor.requiresGrad = true;
   return tensor;
 }

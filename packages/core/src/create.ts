@@ -22,8 +22,18 @@ function checkShape(op: string, shape: readonly number[]): void {
 
 const finish = (t: Tensor, { requiresGrad = false }: TensorOptions): Tensor => (requiresGrad ? t.requiresGrad_() : t);
 
-/** A tensor over an array on the host, which is adopted; the array holds `shape`'s elements of `dtype` in row-major order. */
-export function fromHost(data: TypedArray, shape: readonly number[], dtype: DType = dtypeOfArray(data)): Tensor {
+/**
+ * A tensor over an array on the host, which is adopted; the array holds `shape`'s elements of `dtype` in row-major order.
+ *
+ * @param options.exclusive promises that nobody else has the array, or another over its buffer: its memory is given back
+ * as soon as a model that loads the tensor has the values on the device
+ */
+export function fromHost(
+  data: TypedArray,
+  shape: readonly number[],
+  dtype: DType = dtypeOfArray(data),
+  { exclusive = false }: { exclusive?: boolean } = {},
+): Tensor {
   checkShape("fromHost", shape);
   const info = dtypeInfo(dtype);
   if (!(data instanceof info.array))
@@ -32,7 +42,7 @@ export function fromHost(data: TypedArray, shape: readonly number[], dtype: DTyp
     );
   if (data.length !== numelOf(shape) * info.entries)
     throw new ShapeError(`fromHost: ${data.length} entries do not fill shape [${shape}] of ${dtype}`);
-  return Tensor.made(hostLeaf(data, [...shape], dtype));
+  return Tensor.made(hostLeaf(data, [...shape], dtype, exclusive));
 }
 
 /** A tensor of the numbers in `data`: a number, nested lists, a typed array (with `shape`), or another tensor's value.
@@ -72,7 +82,8 @@ export function full(shape: readonly number[], value: number, options: TensorOpt
     const array = new Float64Array(numelOf(shape)).fill(value);
     return finish(fromHost(convertHost(array, "float64", dtype), shape, dtype), options);
   }
-  return finish(Tensor.made(fill([...shape], scalar(value, dtype))), options);
+  // A constant needs no memory to stay readable: nobody has to know of it.
+  return finish(new Tensor(fill([...shape], scalar(value, dtype))), options);
 }
 
 export const zeros = (shape: readonly number[], options: TensorOptions = {}): Tensor => full(shape, 0, options);

@@ -25,13 +25,21 @@ const PLAN_LIMIT = 200;
 /** Flushes for which an unused device copy of a host tensor is kept. */
 const KEEP_FLUSHES = 3;
 
-/** A variable of the program: its value now, and the memory that assigned values are written into. */
+/**
+ * A variable of the program: its value now, and the memory that assigned values are written into. Memory that it shares
+ * (`fixed`) it leaves as it is, and takes new memory for the next value.
+ */
 export class Cell {
   storage: Storage | null = null;
   /** How the engine refers to it: a variable that nobody has any more is not worth a kernel. */
   readonly ref = new WeakRef(this);
 
   constructor(public node: Node) {}
+
+  /** The memory that the next value is written into, if there is any. */
+  get own(): Storage | null {
+    return this.storage?.fixed ? null : this.storage;
+  }
 }
 
 export interface Stats {
@@ -148,12 +156,19 @@ export class Engine {
   flush(wanted: readonly Node[] = []): void {
     const device = this.device;
     if (!device) throw new DeviceError("no device yet: await init() first");
-    const { requests, cells, aliases } = this.choose(wanted);
+    const { requests, cells, given, aliases } = this.choose(wanted);
+    const replaced: Storage[] = [];
     try {
+      for (const cell of given) {
+        if (cell.own) replaced.push(cell.own);
+        this.takeOver(device, cell);
+      }
       if (requests.length > 0) this.execute(device, requests, cells);
     } catch (error) {
       this.abandon();
       throw error;
+    } finally {
+      for (const storage of replaced) storage.retire();
     }
     for (const node of aliases) {
       const base = unreshaped(node);
@@ -168,12 +183,12 @@ export class Engine {
     this.evict();
   }
 
-  /** After a flush that failed, as for want of memory: variables have the values that they had before, and nothing is
-   *  held any more, so that a smaller batch may follow. */
+  /** After a flush that failed, as for want of memory: variables have the values that they had before or were given, and
+   *  nothing is held any more, so that a smaller batch may follow. */
   private abandon(): void {
     for (const ref of this.pending) {
       const cell = ref.deref();
-      if (!cell?.storage) continue;
+      if (!cell?.storage || isGiven(cell)) continue;
       cell.node = realizedNode(cell.storage, cell.node);
       this.pending.delete(ref);
     }
@@ -188,15 +203,17 @@ export class Engine {
     context.operations = 0;
   }
 
-  /** What a flush realizes: nodes with the memory they go to, the variables they are assigned to, and reshapes that share
-   *  another node's memory. */
+  /** What a flush realizes: nodes with the memory they go to, the variables they are assigned to, variables that were
+   *  given values made on the host, and reshapes that share another node's memory. */
   private choose(wanted: readonly Node[]): {
     requests: Request[];
     cells: Map<Request, Cell>;
+    given: Cell[];
     aliases: Node[];
   } {
     const requests: Request[] = [];
     const cells = new Map<Request, Cell>();
+    const given: Cell[] = [];
     const aliases: Node[] = [];
     const chosen = new Set<Node>();
     const keep = (node: Node): void => {
@@ -211,8 +228,12 @@ export class Engine {
     for (const ref of this.pending) {
       const cell = ref.deref();
       if (!cell || cell.node.numel === 0 || (cell.node.realized && cell.node.storage === cell.storage)) continue;
-      // State keeps memory of its own, even when two variables were assigned one value.
-      const request = { node: cell.node, into: cell.storage };
+      if (isGiven(cell)) {
+        given.push(cell);
+        continue;
+      }
+      // What can change is in memory of its own, even when two variables were assigned one value.
+      const request = { node: cell.node, into: cell.own };
       requests.push(request);
       cells.set(request, cell);
     }
@@ -226,7 +247,7 @@ export class Engine {
     }
     for (const node of this.held) keep(node);
     for (const node of this.outside) if (this.outlives(node)) keep(node);
-    return { requests, cells, aliases };
+    return { requests, cells, given, aliases };
   }
 
   /** Waits while more runs are in flight than may be. */
@@ -272,6 +293,17 @@ export class Engine {
         letGo(r.node);
       }
     }
+  }
+
+  /** Moves a value that was made on the host to the device and makes it the variable's; tensor by tensor, so that a model
+   *  that is loaded is in memory once, and never twice. */
+  private takeOver(device: Device, cell: Cell): void {
+    const storage = unreshaped(cell.node).storage!;
+    this.onDevice(device, storage);
+    storage.handOver();
+    this.hostCopies.delete(storage);
+    cell.node = realizedNode(storage, cell.node);
+    cell.storage = storage;
   }
 
   private count({ plan, launches }: CompiledPlan): void {
@@ -351,6 +383,12 @@ export class Engine {
   resetStats(): void {
     this.counted = noStats();
   }
+}
+
+/** Whether a variable was assigned a value that was made on the host. */
+function isGiven({ node }: Cell): boolean {
+  const { realized, storage } = unreshaped(node);
+  return realized && storage!.fixed;
 }
 
 /** A node whose value is what `storage` holds now. */

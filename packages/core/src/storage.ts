@@ -4,6 +4,7 @@
  */
 
 import type { Device, DeviceBuffer } from "./device.js";
+import { discard } from "./discard.js";
 import { type ComputeDType, type DType, dtypeInfo, type TypedArray } from "./dtype.js";
 
 /** What a storage holds on a device, and the way back to the storage while it lives. */
@@ -28,23 +29,31 @@ export class Storage {
   host: TypedArray | null = null;
   /** Whether the value went down with its device. A write into it makes it whole again. */
   lost = false;
+  /** Whether a variable has taken this memory for its value; see `handOver`. */
+  shared = false;
   private holding: Holding | null = null;
   /** The flush that used the device's copy last. */
   lastUse = 0;
 
-  constructor(
+  private constructor(
     readonly dtype: DType,
     readonly numel: number,
+    /** Whether the values were made on the host. Then they never change: no kernel writes here, and any number of tensors
+     *  and variables may have the same memory. */
+    readonly fixed: boolean,
+    /** Whether nobody outside has the host's array, or its buffer. */
+    private exclusive = false,
   ) {}
 
-  static fromHost(data: TypedArray, dtype: DType, numel: number): Storage {
-    const s = new Storage(dtype, numel);
+  /** @param exclusive whether nobody but the storage has the array, or its buffer */
+  static fromHost(data: TypedArray, dtype: DType, numel: number, exclusive = false): Storage {
+    const s = new Storage(dtype, numel, true, exclusive);
     s.host = data;
     return s;
   }
 
   static onDevice(device: Device, dtype: ComputeDType, numel: number, purpose?: string): Storage {
-    const s = new Storage(dtype, numel);
+    const s = new Storage(dtype, numel, false);
     s.attach(device, device.allocate(Math.max(1, numel) * device.elementBytes(dtype), purpose));
     return s;
   }
@@ -55,6 +64,27 @@ export class Storage {
     this.holding = { device, buffer, storage: new WeakRef(this) };
     holdings.add(this.holding);
     registry.register(this, this.holding, this);
+  }
+
+  /** The values on the host, for somebody who may keep the array. */
+  exposeHost(): TypedArray | null {
+    this.exclusive = false;
+    return this.host;
+  }
+
+  /** Leaves the values to the device alone, as the value of a variable. An array that nobody else has is given back at
+   *  once: it may be as large as a model, and is seldom collected before the next one comes. */
+  handOver(): void {
+    if (this.host && this.exclusive) discard(this.host.buffer);
+    this.host = null;
+    this.shared = true;
+  }
+
+  /** Ends the value and gives its memory back. */
+  retire(): void {
+    this.version++;
+    this.release();
+    this.host = null;
   }
 
   /** Gives the device's part back now. */

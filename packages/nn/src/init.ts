@@ -3,7 +3,7 @@
  * generator and are computed on the device when they are first needed: weights that are loaded over never are.
  */
 
-import { ArgumentError, fromHost, noGrad, rand, ShapeError, type Tensor, where } from "@kindling/core";
+import { ArgumentError, fromHost, noGrad, rand, ShapeError, scoped, type Tensor, where } from "@kindling/core";
 
 export type Nonlinearity = "linear" | "conv1d" | "conv2d" | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
 
@@ -34,8 +34,14 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   return { fanIn: inputs * field, fanOut: out * field };
 }
 
+/** Writes an initial value. What it is computed from is nobody's result: else it would be kept, and computed for that. */
+function initially(t: Tensor, write: () => void): Tensor {
+  noGrad(() => scoped(write));
+  return t;
+}
+
 export function constant_(t: Tensor, value: number): Tensor {
-  return noGrad(() => t.fill_(value));
+  return initially(t, () => void t.fill_(value));
 }
 
 export const zeros_ = (t: Tensor): Tensor => constant_(t, 0);
@@ -43,11 +49,11 @@ export const ones_ = (t: Tensor): Tensor => constant_(t, 1);
 
 /** Uniform in [low, high). */
 export function uniform_(t: Tensor, low = 0, high = 1): Tensor {
-  return noGrad(() => t.uniform_(low, high));
+  return initially(t, () => void t.uniform_(low, high));
 }
 
 export function normal_(t: Tensor, mean = 0, std = 1): Tensor {
-  return noGrad(() => t.normal_(mean, std));
+  return initially(t, () => void t.normal_(mean, std));
 }
 
 /** Normal, cut to [low, high] (absolute values, not multiples of std) by inverting the distribution function. */
@@ -55,11 +61,11 @@ export function truncNormal_(t: Tensor, mean = 0, std = 1, low = -2, high = 2): 
   const cdf = (x: number): number => (1 + erf((x - mean) / (std * Math.SQRT2))) / 2;
   const from = 2 * cdf(low) - 1;
   const to = 2 * cdf(high) - 1;
-  return noGrad(() => {
+  return initially(t, () => {
     const u = rand(t.shape)
       .mul(to - from)
       .add(from);
-    return t.copy_(
+    t.copy_(
       inverseErf(u)
         .mul(std * Math.SQRT2)
         .add(mean)
@@ -114,7 +120,7 @@ export function eye_(t: Tensor): Tensor {
   const [rows, columns] = t.shape;
   const data = new Float32Array(rows * columns);
   for (let i = 0; i < Math.min(rows, columns); i++) data[i * columns + i] = 1;
-  return noGrad(() => t.copy_(fromHost(data, [rows, columns], "float32")));
+  return initially(t, () => void t.copy_(fromHost(data, [rows, columns], "float32", { exclusive: true })));
 }
 
 /** Passes channels through unchanged: 1 in the middle of kernel [c, c, …], 0 elsewhere. */
@@ -131,7 +137,7 @@ export function dirac_(t: Tensor, groups = 1): Tensor {
   const each = out / groups;
   for (let g = 0; g < groups; g++)
     for (let i = 0; i < Math.min(each, inputs); i++) data[((g * each + i) * inputs + i) * field + centre] = 1;
-  return noGrad(() => t.copy_(fromHost(data, t.shape, "float32")));
+  return initially(t, () => void t.copy_(fromHost(data, t.shape, "float32", { exclusive: true })));
 }
 
 /** erf, with an error below 1.5e-7 (Abramowitz & Stegun 7.1.26). */

@@ -54,10 +54,10 @@ export function leaf(storage: Storage, shape: readonly number[]): Node {
   return node;
 }
 
-/** A leaf over an array on the host, which is adopted. */
-export function hostLeaf(data: TypedArray, shape: readonly number[], dtype: DType): Node {
+/** A leaf over an array on the host, which is adopted. `exclusive`: nobody else has the array, or its buffer. */
+export function hostLeaf(data: TypedArray, shape: readonly number[], dtype: DType, exclusive = false): Node {
   const n = numelOf(shape);
-  return leaf(Storage.fromHost(data, dtype, n), shape);
+  return leaf(Storage.fromHost(data, dtype, n, exclusive), shape);
 }
 
 export type { Node };

@@ -22,13 +22,13 @@ export abstract class Arithmetic extends Handle {
   /** Another dtype (a new tensor), as torch.Tensor.to. */
   to(dtype: DType): Tensor {
     if (dtype === this.dtype) return this.self;
-    const onHost = this.hostData();
+    const onHost = this.hostValues();
     if (isComputeDType(this.dtype) && isComputeDType(dtype)) return this.derived(convert(this.node, dtype));
     if (!onHost)
       throw new DTypeError(
         `to("${dtype}"): ${dtype} is kept on the host only; read the tensor first (await t.data()), then convert`,
       );
-    return this.derived(hostLeaf(convertHost(onHost, this.dtype, dtype), this.shape, dtype));
+    return this.derived(hostLeaf(convertHost(onHost, this.dtype, dtype), this.shape, dtype, true));
   }
 
   float(): Tensor {

@@ -14,6 +14,7 @@ import { elementwise } from "../ops/map.js";
 import * as M from "../ops/movement.js";
 import * as N from "../ops/normal.js";
 import { formatTensor } from "../print.js";
+import type { Storage } from "../storage.js";
 import type { Tensor } from "../tensor.js";
 import { writeThrough } from "../write.js";
 
@@ -214,13 +215,12 @@ export abstract class Handle implements GradSink {
     return this;
   }
 
-  /** Gives memory back at once; reading the tensor afterwards is an error. Never needed. */
+  /** Gives memory back at once; reading the tensor afterwards is an error. Never needed. Memory that a variable has as
+   *  well stays. */
   dispose(): void {
     const { storage } = this.value;
-    if (!storage || this.#cell || this.#view) return;
-    storage.release();
-    storage.host = null;
-    storage.version++;
+    if (!storage || storage.shared || this.#cell || this.#view) return;
+    storage.retire();
   }
 
   [Symbol.dispose](): void {
@@ -234,7 +234,7 @@ export abstract class Handle implements GradSink {
     const node = this.value;
     const last = this.#lastRead;
     if (last?.node === node) return last.data.slice();
-    const host = this.hostData();
+    const host = this.hostValues();
     if (host) return host.slice();
     if (!isComputeDType(node.dtype)) throw new DTypeError(`a ${node.dtype} tensor has no value on the host`);
     const bytes = await engine.read(node);
@@ -245,11 +245,19 @@ export abstract class Handle implements GradSink {
 
   /** The elements without waiting, if they are on the host already. Not a copy: do not write into it. */
   hostData(): TypedArray | undefined {
-    const node = this.value;
-    let base = node;
+    return this.#hostStorage()?.exposeHost() ?? this.hostValues();
+  }
+
+  /** The same, for a look that is over when the caller returns. */
+  protected hostValues(): TypedArray | undefined {
+    return this.#hostStorage()?.host ?? (this.#lastRead?.node === this.value ? this.#lastRead.data : undefined);
+  }
+
+  /** The storage behind this tensor, if it has all of its values on the host. */
+  #hostStorage(): Storage | undefined {
+    let base = this.value;
     while (base.op.kind === "move" && base.op.move.type === "reshape" && !base.storage) base = base.inputs[0];
-    if (base.realized && base.storage?.host) return base.storage.host;
-    return this.#lastRead?.node === node ? this.#lastRead.data : undefined;
+    return base.realized && base.storage?.host ? base.storage : undefined;
   }
 
   /** The only element, as a number (bool as 0 or 1; 64-bit integers must be safe integers). */
@@ -267,7 +275,7 @@ export abstract class Handle implements GradSink {
   }
 
   toString(): string {
-    return formatTensor(this.shape, this.dtype, this.device, this.hostData());
+    return formatTensor(this.shape, this.dtype, this.device, this.hostValues());
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
