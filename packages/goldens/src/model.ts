@@ -16,17 +16,15 @@ export interface ModelFixture extends FillRule {
   inputs: InputSpec[];
 }
 
-/** Builders whose architecture is another when they are given weights (input transform, no auxiliary heads). */
-const OTHER_WHEN_PRETRAINED = new Set(["googlenet", "inception_v3"]);
-
-/** The fixture's model with the computed weights; `NotBuilt` for a model, or a form of it, that we do not have yet. */
+/** The fixture's model with the computed weights; `NotBuilt` for a model that we do not have yet. */
 export async function buildModel(fixture: ModelFixture): Promise<Layer> {
-  const { model: name, group = "classification", variant = "none" } = fixture;
+  const { model: name, variant = "none" } = fixture;
   if (!models.listModels().includes(name)) throw new NotBuilt(`the model ${name} is not built yet`);
-  const plain = group === "classification" && !OTHER_WHEN_PRETRAINED.has(name);
-  if (variant === "weights" && !plain) throw new NotBuilt(`the pretrained form of ${name} is not built yet`);
-  const model = (await models.getModel(name)) as Layer;
-  fillModel(model, fixture);
+  const builder = models.getModelBuilder(name);
+  const fill = (model: Layer): void => fillModel(model, fixture);
+  if (variant === "weights") return builder.pretrained(models.getModelWeights(name).DEFAULT, {}, fill);
+  const model = builder();
+  fill(model);
   return model;
 }
 

@@ -16,7 +16,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 export interface AlexNetOptions extends ClassifierOptions {
   /** Probability before each of the two hidden layers of the classifier. Default 0.5. */

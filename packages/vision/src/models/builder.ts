@@ -7,7 +7,7 @@ import { ArgumentError } from "@kindling/core";
 import type { Layer, Module } from "@kindling/nn";
 import type { DownloadOptions } from "../hub/index.js";
 import type { WeightsEntry } from "../weights/entry.js";
-import type { ClassifierOptions } from "./registry.js";
+import type { ClassifierOptions } from "./options.js";
 
 /** Published weights: an entry, its name (`"IMAGENET1K_V2"` or `"ResNet50_Weights.IMAGENET1K_V2"`), or the best there are. */
 export type WeightsChoice = WeightsEntry | "DEFAULT" | (string & {});

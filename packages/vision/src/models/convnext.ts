@@ -16,7 +16,7 @@ import {
 } from "@kindling/nn";
 import { Conv2dNormActivation, type NormLayer, Permute, StochasticDepth } from "../ops/index.js";
 import { builder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Layer norm over the channels of each pixel. x: [N, C, H, W]. */
 export class LayerNorm2d extends LayerNorm {

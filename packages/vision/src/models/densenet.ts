@@ -18,7 +18,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** What the layers of all dense blocks share. */
 interface LayerOptions {

@@ -24,7 +24,7 @@ import {
 } from "../ops/index.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** What all blocks of a stage share, with channel counts as they are built. */
 export interface MBConvConfig {

@@ -16,7 +16,7 @@ import {
 } from "@kindling/nn";
 import { builder } from "./builder.js";
 import { basicConv2d, type ConvBlock, chain, toUnitRange } from "./inception-parts.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Table 1 of the paper: input, #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj. */
 type Row = readonly [

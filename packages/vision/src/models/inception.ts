@@ -18,7 +18,7 @@ import {
 } from "@kindling/nn";
 import { builder } from "./builder.js";
 import { type BasicConv2dOptions, basicConv2d, type ConvBlock, chain, toUnitRange } from "./inception-parts.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 const POINT: BasicConv2dOptions = { kernelSize: 1 };
 

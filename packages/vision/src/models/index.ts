@@ -1,20 +1,63 @@
 /**
  * Models, as torchvision.models: the builders keep torchvision's names, and the models its attribute names and
- * state-dict keys, so that any `.pth` loads. They come with random weights.
+ * state-dict keys, so that any `.pth` loads. They come with random or with published weights.
  */
 
-import type { Layer } from "@kindling/nn";
-import type { ModelBuilder, RandomWeights, WithWeights } from "./builder.js";
-import * as mobilenetv3 from "./mobilenetv3.js";
-import { type ClassifierOptions, findBuilder, type NamePatterns, selectNames } from "./registry.js";
-import * as resnet from "./resnet.js";
-import * as shufflenetv2 from "./shufflenetv2.js";
-
 export * from "../weights/index.js";
-export type { ModelBuilder, PublishedWeights, RandomWeights, WeightsChoice } from "./builder.js";
+export { AlexNet, type AlexNetOptions, alexnet } from "./alexnet.js";
+export type { ModelBuilder, PublishedWeights, RandomWeights, WeightsChoice, WithWeights } from "./builder.js";
+export { type Classifier, getModel, getModelBuilder, listModels, type ModelName } from "./builders.js";
+export {
+  ConvNeXt,
+  type ConvNeXtOptions,
+  convnext_base,
+  convnext_large,
+  convnext_small,
+  convnext_tiny,
+} from "./convnext.js";
+export { DenseNet, type DenseNetOptions, densenet121, densenet161, densenet169, densenet201 } from "./densenet.js";
+export {
+  EfficientNet,
+  type EfficientNetOptions,
+  efficientnet_b0,
+  efficientnet_b1,
+  efficientnet_b2,
+  efficientnet_b3,
+  efficientnet_b4,
+  efficientnet_b5,
+  efficientnet_b6,
+  efficientnet_b7,
+  efficientnet_v2_l,
+  efficientnet_v2_m,
+  efficientnet_v2_s,
+} from "./efficientnet.js";
+export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } from "./googlenet.js";
 export { findHead, type Head, replaceHead } from "./head.js";
+export { Inception3, type Inception3Options, type InceptionOutputs, inception_v3 } from "./inception.js";
+export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
+export { MobileNetV2, type MobileNetV2Options, mobilenet_v2 } from "./mobilenetv2.js";
 export { MobileNetV3, type MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
-export type { ClassifierOptions, NamePatterns } from "./registry.js";
+export type { ClassifierOptions } from "./options.js";
+export type { NamePatterns } from "./registry.js";
+export {
+  RegNet,
+  type RegNetOptions,
+  regnet_x_1_6gf,
+  regnet_x_3_2gf,
+  regnet_x_8gf,
+  regnet_x_16gf,
+  regnet_x_32gf,
+  regnet_x_400mf,
+  regnet_x_800mf,
+  regnet_y_1_6gf,
+  regnet_y_3_2gf,
+  regnet_y_8gf,
+  regnet_y_16gf,
+  regnet_y_32gf,
+  regnet_y_128gf,
+  regnet_y_400mf,
+  regnet_y_800mf,
+} from "./regnet.js";
 export {
   ResNet,
   type ResNetOptions,
@@ -36,49 +79,26 @@ export {
   shufflenet_v2_x1_5,
   shufflenet_v2_x2_0,
 } from "./shufflenetv2.js";
-
-const BUILDERS: Readonly<Record<string, ModelBuilder>> = {
-  mobilenet_v3_large: mobilenetv3.mobilenet_v3_large,
-  mobilenet_v3_small: mobilenetv3.mobilenet_v3_small,
-  resnet18: resnet.resnet18,
-  resnet34: resnet.resnet34,
-  resnet50: resnet.resnet50,
-  resnet101: resnet.resnet101,
-  resnet152: resnet.resnet152,
-  resnext50_32x4d: resnet.resnext50_32x4d,
-  resnext101_32x8d: resnet.resnext101_32x8d,
-  resnext101_64x4d: resnet.resnext101_64x4d,
-  shufflenet_v2_x0_5: shufflenetv2.shufflenet_v2_x0_5,
-  shufflenet_v2_x1_0: shufflenetv2.shufflenet_v2_x1_0,
-  shufflenet_v2_x1_5: shufflenetv2.shufflenet_v2_x1_5,
-  shufflenet_v2_x2_0: shufflenetv2.shufflenet_v2_x2_0,
-  wide_resnet50_2: resnet.wide_resnet50_2,
-  wide_resnet101_2: resnet.wide_resnet101_2,
-};
-
-/** Names of the models, sorted; with patterns as in `listModels({ include: "resnet*", exclude: ["*50*", "*101*"] })`. */
-export function listModels(patterns: NamePatterns = {}): string[] {
-  return selectNames(Object.keys(BUILDERS), patterns);
-}
-
-/**
- * The builder of a name.
- * @throws ArgumentError for an unknown name, with the nearest ones
- */
-export function getModelBuilder(name: string): ModelBuilder {
-  return findBuilder(BUILDERS, name);
-}
-
-/** Options of a builder that is known only by its name. */
-type NamedOptions = ClassifierOptions & Readonly<Record<string, unknown>>;
-
-/**
- * Builds a model by name; options are those of its builder, e.g. `{ numClasses: 10 }` or `{ weights: "DEFAULT" }`.
- * @throws ArgumentError for an unknown name, with the nearest ones
- */
-export function getModel(name: string, options?: NamedOptions & RandomWeights): Layer;
-export function getModel(name: string, options: NamedOptions & WithWeights): Promise<Layer>;
-export function getModel(name: string, options?: NamedOptions): Layer | Promise<Layer> {
-  const build: (options?: NamedOptions) => Layer | Promise<Layer> = getModelBuilder(name);
-  return build(options);
-}
+export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from "./squeezenet.js";
+export {
+  SwinTransformer,
+  type SwinTransformerOptions,
+  swin_b,
+  swin_s,
+  swin_t,
+  swin_v2_b,
+  swin_v2_s,
+  swin_v2_t,
+} from "./swin.js";
+export { VGG, type VGGOptions, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn } from "./vgg.js";
+export {
+  type InterpolateEmbeddingsOptions,
+  interpolateEmbeddings,
+  VisionTransformer,
+  type VisionTransformerOptions,
+  vit_b_16,
+  vit_b_32,
+  vit_h_14,
+  vit_l_16,
+  vit_l_32,
+} from "./vision-transformer.js";

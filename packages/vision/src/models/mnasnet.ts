@@ -7,7 +7,7 @@ import { ArgumentError, type Tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, Dropout, init, type Layer, Linear, Module, ReLU, Sequential } from "@kindling/nn";
 import { builder, type ModelBuilder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A stack of the network: channels, kernel, stride of the first block, expansion, repeats. */
 type Row = readonly [out: number, k: number, s: number, exp: number, n: number];

@@ -18,7 +18,7 @@ import { type ActivationLayer, batchNorm2d, Conv2dNormActivation, type NormLayer
 import { roundHalfEven } from "../transforms/numbers.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Table 2 of the paper: expansion, channels, repeats, stride of the first. */
 export type InvertedResidualSetting = readonly [t: number, c: number, n: number, s: number];

@@ -19,7 +19,7 @@ import {
 import { type ActivationLayer, Conv2dNormActivation, type NormLayer, SqueezeExcitation } from "../ops/index.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Tables 1 and 2 of the paper: kernel, expansion, output, squeeze-excitation, activation, stride. */
 type Row = readonly [k: number, exp: number, out: number, se: boolean, nl: "RE" | "HS", s: number];

@@ -1,36 +1,11 @@
-/** What the builders of models share, and how to find them by name. */
+/** Finding models by their names. */
 
 import { ArgumentError } from "@kindling/core";
 import { nearestNames } from "@kindling/nn";
-import type { ModelBuilder } from "./builder.js";
 import { fnmatch } from "./fnmatch.js";
 
-/** What every classification builder takes. */
-export interface ClassifierOptions {
-  /** Outputs of the last layer. Default 1000, the classes of ImageNet. */
-  readonly numClasses?: number;
-}
-
-/**
- * Refuses an option that a model does not take: passed over in silence, it would build another model than was meant.
- * @param known the options that it takes
- */
-export function checkOptions(model: string, options: object, known: readonly string[]): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (known.includes(name) || value === undefined) continue;
-    const near = nearestNames(name, known, 1);
-    const hint =
-      name === "weights" || name === "pretrained"
-        ? 'builders take it, as in await resnet50({ weights: "DEFAULT" })'
-        : near.length > 0
-          ? `did you mean ${near[0]}?`
-          : `it takes: ${known.join(", ")}`;
-    throw new ArgumentError(`${model}: unknown option "${name}"; ${hint}`);
-  }
-}
-
 /** The builder of a name, in whatever case. @throws ArgumentError for an unknown name, with the nearest ones */
-export function findBuilder(builders: Readonly<Record<string, ModelBuilder>>, name: string): ModelBuilder {
+export function findBuilder<B>(builders: Readonly<Record<string, B>>, name: string): B {
   const key = name.toLowerCase();
   if (Object.hasOwn(builders, key)) return builders[key];
   throw unknownModel(name, Object.keys(builders));

@@ -21,7 +21,7 @@ import {
 } from "../ops/index.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** The nearest integer, the even one of two that are equally near, as torch and Python round. */
 function roundHalfEven(x: number): number {

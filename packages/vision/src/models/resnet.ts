@@ -19,7 +19,7 @@ import {
 } from "@kindling/nn";
 import { batchNorm2d, type NormLayer } from "../ops/index.js";
 import { builder, fixedOption, type ModelBuilder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 function conv3x3(inPlanes: number, outPlanes: number, stride = 1, groups = 1, dilation = 1): Conv2d {
   return new Conv2d(inPlanes, outPlanes, 3, { stride, padding: dilation, groups, bias: false, dilation });

@@ -3,7 +3,7 @@
 import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, functional, type Layer, Linear, MaxPool2d, Module, ReLU, Sequential } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 function depthwise(channels: number, stride: number): Conv2d {
   return new Conv2d(channels, channels, 3, { stride, padding: 1, groups: channels, bias: false });

@@ -13,7 +13,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Squeezes to few channels, then expands by 1×1 and 3×3 convolutions whose outputs stand side by side. */
 export class Fire extends Module implements Layer {

@@ -15,7 +15,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder, type ModelBuilder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Channels of the five stages. */
 const CHANNELS = [64, 128, 256, 512, 512] as const;

@@ -19,7 +19,7 @@ import {
 } from "@kindling/nn";
 import { type ActivationLayer, Conv2dNormActivation, MLP, type NormLayer } from "../ops/index.js";
 import { builder, fixedOption, type ModelBuilder } from "./builder.js";
-import { type ClassifierOptions, checkOptions } from "./registry.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** The sizes in Table 1 of the paper, and the side of a patch, which the names end in. */
 export interface VisionTransformerConfig {
