@@ -5,7 +5,6 @@
 
 import { manualSeed, type Tensor } from "@kindling/core";
 import { DataLoader, type Dataset } from "@kindling/data";
-import type { Layer } from "@kindling/nn";
 import { lrScheduler, SGD } from "@kindling/optim";
 import { datasets, models } from "@kindling/vision";
 import { NonFiniteLossError } from "./errors.js";
@@ -79,7 +78,7 @@ export async function finetune(
   return new Training({ options, model, description, out, train, val, reporter, signal }).run();
 }
 
-async function pretrained(options: FinetuneOptions): Promise<{ model: Layer; report?: WeightsReport }> {
+async function pretrained(options: FinetuneOptions): Promise<{ model: models.Classifier; report?: WeightsReport }> {
   if (options.weights === undefined) return { model: models.getModel(options.model) };
   return buildPretrained(options.model, await readWeights(options.weights));
 }
@@ -89,7 +88,7 @@ type Pictures = Dataset<[Tensor, number]>;
 /** Everything that is ready when training begins. */
 interface Job {
   readonly options: FinetuneOptions;
-  readonly model: Layer;
+  readonly model: models.Classifier;
   /** What the folder says about the network, beside its weights. */
   readonly description: Run;
   readonly out: RunFolder;

@@ -2,7 +2,7 @@
 
 import { load } from "@kindling/checkpoint";
 import { noGrad, stack, type Tensor } from "@kindling/core";
-import { type Layer, StateDictError } from "@kindling/nn";
+import { type Module, StateDictError } from "@kindling/nn";
 import { io, models } from "@kindling/vision";
 import { UsageError } from "./errors.js";
 import { unwrapStateDict } from "./pretrained.js";
@@ -46,7 +46,7 @@ export async function* predict(paths: readonly string[], checkpoint: string, top
   }
 }
 
-async function loadTrained(model: Layer, name: string, path: string): Promise<void> {
+async function loadTrained(model: Module, name: string, path: string): Promise<void> {
   const entries = unwrapStateDict(path, await load(path));
   try {
     model.loadStateDict(entries);
@@ -67,8 +67,8 @@ async function read(path: string, prepare: (image: io.Image) => Tensor): Promise
   }
 }
 
-async function probabilities(model: Layer, pictures: readonly Tensor[]): Promise<number[][]> {
-  const rows = noGrad(() => model.call(stack(pictures, 0)).softmax(1));
+async function probabilities(model: models.Classifier, pictures: readonly Tensor[]): Promise<number[][]> {
+  const rows = noGrad(() => models.outputsOf(model.call(stack(pictures, 0)))[0].softmax(1));
   return (await rows.toArray()) as number[][];
 }
 

@@ -2,7 +2,7 @@
 
 import { CheckpointError, findStateDict, load, type PythonValue, renameKeys, stripPrefix } from "@kindling/checkpoint";
 import type { Tensor } from "@kindling/core";
-import { type Layer, StateDictError } from "@kindling/nn";
+import { type Module, StateDictError } from "@kindling/nn";
 import { models } from "@kindling/vision";
 import { UsageError } from "./errors.js";
 
@@ -54,7 +54,7 @@ function outputsOf({ entries }: Weights): number | undefined {
 }
 
 /** A model with the weights in everything but its head. @throws UsageError that lists the keys and shapes that differ */
-export function buildPretrained(name: string, weights: Weights): { model: Layer; report: WeightsReport } {
+export function buildPretrained(name: string, weights: Weights): { model: models.Classifier; report: WeightsReport } {
   const numClasses = outputsOf(weights);
   const model = models.getModel(name, { numClasses });
   const { path } = models.findHead(model);
@@ -76,7 +76,7 @@ export function buildPretrained(name: string, weights: Weights): { model: Layer;
 /** Keys that a message names before it is cut short. */
 const NAMED = 6;
 
-function describeMismatch(name: string, model: Layer, { path, entries }: Weights, error: StateDictError): string {
+function describeMismatch(name: string, model: Module, { path, entries }: Weights, error: StateDictError): string {
   const state = model.stateDict();
   const shape = (tensor: Tensor | undefined): string => `[${tensor?.shape.join(", ")}]`;
   const groups = [

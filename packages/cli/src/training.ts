@@ -5,8 +5,9 @@
 
 import { flush, noGrad, type Tensor } from "@kindling/core";
 import type { DataLoader } from "@kindling/data";
-import { functional as F, type Layer } from "@kindling/nn";
+import { functional as F } from "@kindling/nn";
 import type { Optimizer } from "@kindling/optim";
+import { models } from "@kindling/vision";
 import { NonFiniteLossError } from "./errors.js";
 
 /** Batches of pictures [N, 3, H, W] and int32 labels [N]. */
@@ -75,7 +76,7 @@ class MeanLoss {
  * @throws NonFiniteLossError that names the step
  */
 export async function trainEpoch(
-  model: Layer,
+  model: models.Classifier,
   optimizer: Optimizer,
   batches: Batches,
   epoch: number,
@@ -88,7 +89,7 @@ export async function trainEpoch(
   let pictures = 0;
   for await (const [images, labels] of batches) {
     optimizer.zeroGrad();
-    const loss = F.crossEntropy(model.call(images), labels);
+    const loss = lossOf(model.call(images), labels);
     loss.backward();
     await optimizer.step();
     step++;
@@ -100,6 +101,14 @@ export async function trainEpoch(
   return mean.look();
 }
 
+/** Weight of the loss of each auxiliary classifier, as GoogLeNet and Inception v3 were trained (Szegedy et al. 2014). */
+const AUXILIARY_WEIGHT = 0.3;
+
+function lossOf(output: ReturnType<models.Classifier["forward"]>, labels: Tensor): Tensor {
+  const [loss, ...auxiliary] = models.outputsOf(output).map((logits) => F.crossEntropy(logits, labels));
+  return auxiliary.reduce((sum, term) => sum.add(term.mul(AUXILIARY_WEIGHT)), loss);
+}
+
 export interface Validation {
   readonly loss: number;
   /** Share of pictures whose largest logit is that of their class, 0 … 1. */
@@ -108,7 +117,7 @@ export interface Validation {
 
 /** Loss and accuracy in evaluation mode, without gradients; of the batches done if `signal` stopped it. */
 export async function validate(
-  model: Layer,
+  model: models.Classifier,
   batches: Batches,
   progress: OnProgress,
   signal?: AbortSignal,
@@ -119,7 +128,7 @@ export async function validate(
   for await (const [images, labels] of batches) {
     results.push(
       noGrad(() => {
-        const logits = model.call(images);
+        const [logits] = models.outputsOf(model.call(images));
         return {
           loss: F.crossEntropy(logits, labels, { reduction: "sum" }),
           correct: logits.argmax(1).eq(labels).sum(),

@@ -1,8 +1,9 @@
 /** A frozen backbone with a new head: only the head's parameters may change, and no gradient kernel runs for the rest. */
 
 import { resetStats, stats, type Tensor, tensor } from "@kindling/core";
-import { functional as F, type Layer, Linear, type Module } from "@kindling/nn";
+import { functional as F, Linear, type Module } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
+import { models } from "@kindling/vision";
 import { checkEncoded, type Encoded, Worst } from "./encoded.js";
 import { buildInputs, buildModel, disposeModel, fillModel, type ModelFixture } from "./model.js";
 import { Mismatch } from "./report.js";
@@ -44,7 +45,7 @@ export async function checkFrozen(fixture: FrozenFixture): Promise<string> {
   return worst.toString();
 }
 
-async function checkRun(model: Layer, fixture: FrozenFixture, run: FrozenRun, worst: Worst): Promise<void> {
+async function checkRun(model: models.Classifier, fixture: FrozenFixture, run: FrozenRun, worst: Worst): Promise<void> {
   const [path, inFeatures, outFeatures] = fixture.head;
   model.requiresGrad_(false);
   replaceModule(model, path, new Linear(inFeatures, outFeatures));
@@ -62,7 +63,7 @@ async function checkRun(model: Layer, fixture: FrozenFixture, run: FrozenRun, wo
   resetStats();
   for (let step = 0; step < steps; step++) {
     optimizer.zeroGrad();
-    const loss = F.crossEntropy(model.call(input), labels);
+    const loss = F.crossEntropy(models.outputsOf(model.call(input))[0], labels);
     loss.backward();
     await optimizer.step();
     losses.push(loss);
@@ -88,7 +89,7 @@ async function checkRun(model: Layer, fixture: FrozenFixture, run: FrozenRun, wo
     worst,
   );
   await checkEncoded(`bn ${run.bn_mode}: ${path}.bias`, state.get(`${path}.bias`)!, run.fc_bias, TRAINED_STATE, worst);
-  losses.push(F.crossEntropy(model.call(input), labels));
+  losses.push(F.crossEntropy(models.outputsOf(model.call(input))[0], labels));
   for (const [step, loss] of losses.entries()) {
     const noise = Math.abs(run.losses_f32[step] - run.losses[step]);
     const tolerance = step === 0 ? FIRST_LOSS : laterLoss(noise);

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { tensor } from "@kindling/core";
 import { functional as F } from "@kindling/nn";
+import { models } from "@kindling/vision";
 import { Worst } from "./encoded.js";
 import { fixtureNames, readJson } from "./fixtures.js";
 import { checkGradients, type GradientEntry } from "./gradients.js";
@@ -32,7 +33,7 @@ async function checkEvalGradients(fixture: GradsFixture): Promise<string> {
     const [input] = buildInputs(fixture);
     const ofInput = fixture.grads.find(([name]) => name === "<input>");
     input.requiresGrad = typeof ofInput?.[1] === "number";
-    const logits = model.call(input);
+    const [logits] = models.outputsOf(model.call(input));
     const [batch, classes] = logits.shape;
     const labels = Int32Array.from({ length: batch }, (_, i) => (37 * i + 5) % classes);
     const loss = F.crossEntropy(logits, tensor(labels));

@@ -1,7 +1,7 @@
 /** Builds the model of a fixture with the computed weights, and lets go of it again. */
 
 import { fromHost, type Tensor } from "@kindling/core";
-import type { Layer, Module } from "@kindling/nn";
+import type { Module } from "@kindling/nn";
 import { models } from "@kindling/vision";
 import { type FillRule, fillEntry, fillInput, type InputSpec } from "./fill.js";
 import { Mismatch, NotBuilt } from "./report.js";
@@ -17,11 +17,11 @@ export interface ModelFixture extends FillRule {
 }
 
 /** The fixture's model with the computed weights; `NotBuilt` for a model that we do not have yet. */
-export async function buildModel(fixture: ModelFixture): Promise<Layer> {
+export async function buildModel(fixture: ModelFixture): Promise<models.Classifier> {
   const { model: name, variant = "none" } = fixture;
-  if (!models.listModels().includes(name)) throw new NotBuilt(`the model ${name} is not built yet`);
+  if (models.listModels({ include: name }).length === 0) throw new NotBuilt(`the model ${name} is not built yet`);
   const builder = models.getModelBuilder(name);
-  const fill = (model: Layer): void => fillModel(model, fixture);
+  const fill = (model: models.Classifier): void => fillModel(model, fixture);
   if (variant === "weights") return builder.pretrained(models.getModelWeights(name).DEFAULT, {}, fill);
   const model = builder();
   fill(model);

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { load } from "@kindling/checkpoint";
 import { noGrad, stack, type Tensor, tensor } from "@kindling/core";
-import { functional as F, type Layer, Linear, type StateDict } from "@kindling/nn";
+import { functional as F, Linear, type StateDict } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
 import { io, models, transforms } from "@kindling/vision";
 import { checkValues, Worst } from "./encoded.js";
@@ -90,7 +90,7 @@ async function checkTrajectory(
   { classes, batch, sgd }: Trajectory,
   run: SampleRun,
 ): Promise<string> {
-  const model = (await models.getModel("shufflenet_v2_x0_5", { numClasses: 6 })) as Layer & { fc: Linear };
+  const model = models.shufflenet_v2_x0_5({ numClasses: 6 }) as models.ShuffleNetV2 & { fc: Linear };
   const worst = new Worst();
   try {
     model.loadStateDict(weights);
@@ -127,7 +127,7 @@ function computedHead(inFeatures: number, outFeatures: number): Linear {
 
 /** Accuracy over the validation pictures in eval mode, and the first rows of logits. */
 async function checkValidation(
-  model: Layer,
+  model: models.ShuffleNetV2,
   val: Pictures,
   batch: number,
   run: SampleRun,

@@ -1,9 +1,10 @@
 /** SGD steps: losses, gradients, batch-norm statistics and parameters of the `train/` fixtures. */
 
 import { join } from "node:path";
-import { noGrad, Tensor, tensor } from "@kindling/core";
-import { functional as F, type Layer, type Module } from "@kindling/nn";
+import { noGrad, type Tensor, tensor } from "@kindling/core";
+import { functional as F, type Module } from "@kindling/nn";
 import { SGD } from "@kindling/optim";
+import { models } from "@kindling/vision";
 import { absmax, checkValues, decodeFloats, norm, Worst } from "./encoded.js";
 import { sampledIndices } from "./fill.js";
 import { fixtureNames, readJson } from "./fixtures.js";
@@ -58,7 +59,7 @@ async function checkTraining(fixture: TrainFixture): Promise<string> {
 
 /** Three steps in one mode from the fill's weights. */
 async function checkRun(
-  model: Layer,
+  model: models.Classifier,
   fixture: TrainFixture,
   mode: "train" | "eval",
   run: Run,
@@ -106,9 +107,8 @@ async function checkRun(
 }
 
 /** Mean cross entropy of the logits, plus the weighted one of each auxiliary output. */
-function lossOf(result: unknown, labels: Tensor, auxWeight: number): Tensor {
-  const outputs = result instanceof Tensor ? [result] : Object.values(result as Record<string, Tensor>);
-  const losses = outputs.map((logits) => F.crossEntropy(logits, labels));
+function lossOf(output: ReturnType<models.Classifier["forward"]>, labels: Tensor, auxWeight: number): Tensor {
+  const losses = models.outputsOf(output).map((logits) => F.crossEntropy(logits, labels));
   return losses.slice(1).reduce((sum, loss) => sum.add(loss.mul(auxWeight)), losses[0]);
 }
 

@@ -1,7 +1,5 @@
 /** The table of all builders, and models by name. */
 
-import type { Tensor } from "@kindling/core";
-import type { Module } from "@kindling/nn";
 import { alexnet } from "./alexnet.js";
 import type { ModelBuilder, RandomWeights, WithWeights } from "./builder.js";
 import { convnext_base, convnext_large, convnext_small, convnext_tiny } from "./convnext.js";
@@ -25,6 +23,7 @@ import { mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
 import { mobilenet_v2 } from "./mobilenetv2.js";
 import { mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
 import type { ClassifierOptions } from "./options.js";
+import type { Classifier } from "./outputs.js";
 import { findBuilder, type NamePatterns, selectNames } from "./registry.js";
 import {
   regnet_x_1_6gf,
@@ -60,11 +59,6 @@ import { squeezenet1_0, squeezenet1_1 } from "./squeezenet.js";
 import { swin_b, swin_s, swin_t, swin_v2_b, swin_v2_s, swin_v2_t } from "./swin.js";
 import { vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn } from "./vgg.js";
 import { vit_b_16, vit_b_32, vit_h_14, vit_l_16, vit_l_32 } from "./vision-transformer.js";
-
-/** A model whose name is known only when the program runs; some give several outputs when they train. */
-export interface Classifier extends Module {
-  forward(x: Tensor): Tensor | object;
-}
 
 const BUILDERS = {
   alexnet,

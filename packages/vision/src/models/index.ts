@@ -6,7 +6,7 @@
 export * from "../weights/index.js";
 export { AlexNet, type AlexNetOptions, alexnet } from "./alexnet.js";
 export type { ModelBuilder, PublishedWeights, RandomWeights, WeightsChoice, WithWeights } from "./builder.js";
-export { type Classifier, getModel, getModelBuilder, listModels, type ModelName } from "./builders.js";
+export { getModel, getModelBuilder, listModels, type ModelName } from "./builders.js";
 export {
   ConvNeXt,
   type ConvNeXtOptions,
@@ -38,6 +38,7 @@ export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnas
 export { MobileNetV2, type MobileNetV2Options, mobilenet_v2 } from "./mobilenetv2.js";
 export { MobileNetV3, type MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
 export type { ClassifierOptions } from "./options.js";
+export { type AuxiliaryOutputs, type Classifier, outputsOf } from "./outputs.js";
 export type { NamePatterns } from "./registry.js";
 export {
   RegNet,
