@@ -87,6 +87,12 @@ abstract class RunningNorm extends Module implements Layer {
 }
 
 abstract class BatchNorm extends RunningNorm {
+  /**
+   * Use the running statistics and keep them in training mode too, as for fine-tuning on small batches. torch has no
+   * such switch; there one overrides `train()`.
+   */
+  frozenStatistics = false;
+
   constructor(numFeatures: number, options: RunningNormOptions = {}) {
     super(numFeatures, options);
   }
@@ -94,7 +100,7 @@ abstract class BatchNorm extends RunningNorm {
   forward(x: Tensor): Tensor {
     this.checkInput(x);
     const { weight, bias, running_mean, running_var, eps } = this;
-    const training = this.training || !this.trackRunningStats;
+    const training = (this.training && !this.frozenStatistics) || !this.trackRunningStats;
     const momentum = training ? this.track() : 0;
     return batchNorm(x, running_mean, running_var, { weight, bias, training, momentum, eps });
   }
