@@ -1,6 +1,7 @@
 /** Weights from the web: looked for where PyTorch keeps them, else downloaded, checked and kept there. */
 
 export { DownloadError, type DownloadErrorKind } from "./errors.js";
-export { fetchWeights, type WeightsFile } from "./fetch-weights.js";
-export type { DownloadOptions, DownloadProgress } from "./options.js";
+export { fetchWeights } from "./fetch-weights.js";
+export type { DownloadOptions, DownloadProgress, WeightsOptions } from "./options.js";
 export { loadStateDictFromUrl } from "./state-dict.js";
+export type { WeightsFile } from "./store.js";

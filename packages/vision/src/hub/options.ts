@@ -19,8 +19,8 @@ export interface DownloadOptions {
   /** Name of the file in that folder. Default: the last part of the address. */
   readonly fileName?: string;
   /**
-   * Whether the content must match a SHA-256: `true` for the digits in the file's name (`resnet18-f37072fd.pth`), or
-   * the digits themselves, as many of the first as are known.
+   * Whether the content must match a SHA-256, also of a file that is there already: `true` for the digits in the file's
+   * name (`resnet18-f37072fd.pth`), if it has any, or the first digits themselves, as many as are known.
    */
   readonly checkHash?: boolean | string;
   /** `true`, the default, shows a bar on a terminal; a function is told instead; `false` shows nothing. */
@@ -31,4 +31,10 @@ export interface DownloadOptions {
   readonly fetch?: typeof fetch;
   /** Ends a download; what has come stays for the next. */
   readonly signal?: AbortSignal;
+}
+
+/** For those who know more of a file than its name. */
+export interface WeightsOptions extends DownloadOptions {
+  /** The first digits of the file's SHA-256. A download must match, unless `checkHash` says otherwise. */
+  readonly hashPrefix?: string;
 }
