@@ -243,7 +243,8 @@ export abstract class Handle implements GradSink {
     return data.slice();
   }
 
-  /** The elements without waiting, if they are on the host already. Not a copy: do not write into it. */
+  /** The elements without waiting, if they are on the host already. Not a copy: do not write into it. Values that a
+   *  variable was given (weights that a model loaded) leave the host at the next flush. */
   hostData(): TypedArray | undefined {
     return this.#hostStorage()?.exposeHost() ?? this.hostValues();
   }
@@ -304,6 +305,8 @@ export abstract class Handle implements GradSink {
     const node = this.#node;
     if (!this.#cell && !this.#view && isComputeDType(node.dtype)) {
       this.#cell = new Cell(node);
+      // What it starts with is no result: it is computed for the variable, if the variable has it until the next flush.
+      node.consumed = true;
       if (!node.realized) engine.assign(this.#cell, node);
     }
     return this;

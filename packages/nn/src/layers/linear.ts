@@ -1,6 +1,6 @@
 /** Linear maps and embeddings. */
 
-import { arange, empty, noGrad, type Tensor } from "@kindling/core";
+import { arange, empty, noGrad, scoped, type Tensor } from "@kindling/core";
 import { embedding, linear } from "../functional/linear.js";
 import { fans, kaimingUniform_, normal_, uniform_ } from "../init.js";
 import { type Layer, Module } from "../module.js";
@@ -67,8 +67,7 @@ export class Embedding extends Module implements Layer {
     normal_(this.weight);
     const { paddingIdx } = this;
     if (paddingIdx === null) return;
-    const kept = arange(this.numEmbeddings).ne(paddingIdx).to("float32").unsqueeze(1);
-    noGrad(() => this.weight.mul_(kept));
+    noGrad(() => scoped(() => void this.weight.mul_(arange(this.numEmbeddings).ne(paddingIdx).unsqueeze(1))));
   }
 
   forward(indices: Tensor): Tensor {
