@@ -9,4 +9,5 @@ export { nearestNames } from "./names.js";
 export { Parameter } from "./parameter.js";
 export { pyFloat } from "./python-repr.js";
 export type { LoadResult, LoadStateDictOptions, StateDict } from "./state-dict.js";
+export { ModuleState } from "./state-versions.js";
 export * as utils from "./utils.js";

@@ -7,6 +7,7 @@
 import { ArgumentError, type DType, hold, isComputeDType, isFloat, runCall, state, Tensor } from "@kindling/core";
 import { Parameter } from "./parameter.js";
 import { type LoadResult, type LoadStateDictOptions, loadInto, type Slot, type StateDict } from "./state-dict.js";
+import { ModuleState } from "./state-versions.js";
 
 /** Takes a hook away again. */
 export interface HookHandle {
@@ -206,8 +207,16 @@ export abstract class Module {
    * All parameters and persistent buffers under their names, in torch's order: of each module first its parameters,
    * then its buffers, then its children. The tensors are the module's own, not copies: `clone()` what should stay.
    */
-  stateDict(): Map<string, Tensor> {
-    return new Map([...this.stateSlots()].map(([key, slot]) => [key, slot.tensor]));
+  stateDict(): ModuleState {
+    const state = new ModuleState([...this.stateSlots()].map(([key, slot]) => [key, slot.tensor]));
+    for (const [path, module] of this.namedModules())
+      state.metadata.set(path, new Map([["version", module.stateVersion]]));
+    return state;
+  }
+
+  /** Version of the module's own entries in a state dict; torch's `_version`. */
+  get stateVersion(): number {
+    return 1;
   }
 
   /** Where each entry of the state dict lives. */
@@ -230,8 +239,13 @@ export abstract class Module {
     return loadInto(this, stateDict, options);
   }
 
-  /** Lets a module bring entries of older files up to date before they are matched; `prefix` is its path with a dot. */
-  adaptStateDict(_stateDict: Map<string, Tensor>, _prefix: string): void {}
+  /**
+   * Lets a module bring entries of older files up to date before they are matched.
+   *
+   * @param _prefix the module's path with a dot
+   * @param _version the version of the module that the entries are of; undefined where the state dict does not say
+   */
+  adaptStateDict(_stateDict: Map<string, Tensor>, _prefix: string, _version?: number): void {}
 
   /** Takes a loaded tensor into a parameter or buffer. */
   assignState(field: string, source: Tensor): void {

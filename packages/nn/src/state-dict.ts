@@ -7,9 +7,12 @@ import { ArgumentError, noGrad, Tensor } from "@kindling/core";
 import { StateDictError } from "./errors.js";
 import type { Module } from "./module.js";
 import { nearestNames } from "./names.js";
+import { versionAt } from "./state-versions.js";
 
-/** What a checkpoint holds: names and tensors, as a Map or as a plain object. */
-export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
+/** What a checkpoint holds: names and tensors, as a Map (perhaps with versions of modules) or as a plain object. */
+export type StateDict =
+  | (ReadonlyMap<string, Tensor> & { readonly metadata?: unknown })
+  | Readonly<Record<string, Tensor>>;
 
 export interface LoadStateDictOptions {
   /** Whether missing and unexpected keys are an error; a wrong shape always is one. Default true. */
@@ -34,8 +37,11 @@ export interface Slot {
 /** Copies the entries of `source` into the slots; see `Module.loadStateDict`. */
 export function loadInto(module: Module, source: StateDict, options: LoadStateDictOptions): LoadResult {
   const { strict = true, rename } = options;
-  const given = renamed(source, rename);
-  for (const [name, child] of module.namedModules()) child.adaptStateDict(given, name === "" ? "" : `${name}.`);
+  const { given, oldNames } = renamed(source, rename);
+  for (const [name, child] of module.namedModules()) {
+    const prefix = name === "" ? "" : `${name}.`;
+    child.adaptStateDict(given, prefix, versionAt(prefix, source.metadata, oldNames));
+  }
 
   const slots = module.stateSlots();
   const missingKeys = [...slots.keys()].filter((key) => !given.has(key));
@@ -72,8 +78,13 @@ export function loadInto(module: Module, source: StateDict, options: LoadStateDi
   return { missingKeys, unexpectedKeys };
 }
 
-function renamed(source: StateDict, rename?: (key: string) => string | null): Map<string, Tensor> {
-  const out = new Map<string, Tensor>();
+/** The entries by their new names, and the name that each had in the source. */
+function renamed(
+  source: StateDict,
+  rename?: (key: string) => string | null,
+): { given: Map<string, Tensor>; oldNames: Map<string, string> } {
+  const given = new Map<string, Tensor>();
+  const oldNames = new Map<string, string>();
   for (const [key, value] of source instanceof Map ? source : Object.entries(source)) {
     if (!(value instanceof Tensor))
       throw new ArgumentError(
@@ -81,9 +92,11 @@ function renamed(source: StateDict, rename?: (key: string) => string | null): Ma
           "if this is a checkpoint with more than weights in it, pass the state dict that it contains",
       );
     const name = rename ? rename(key) : key;
-    if (name !== null) out.set(name, value);
+    if (name === null) continue;
+    given.set(name, value);
+    oldNames.set(name, key);
   }
-  return out;
+  return { given, oldNames };
 }
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>

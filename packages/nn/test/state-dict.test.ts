@@ -1,7 +1,17 @@
 /** State dicts: round trips, and what is said when one does not fit. */
 
 import { fromHost, init, noGrad, randn, type Tensor, zeros } from "@kindling/core";
-import { BatchNorm2d, Conv2d, Linear, nearestNames, ReLU, Sequential, StateDictError } from "@kindling/nn";
+import {
+  BatchNorm1d,
+  BatchNorm2d,
+  Conv2d,
+  Linear,
+  ModuleState,
+  nearestNames,
+  ReLU,
+  Sequential,
+  StateDictError,
+} from "@kindling/nn";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 
@@ -112,6 +122,34 @@ describe("loadStateDict", () => {
     const old = new Map(build().stateDict());
     old.delete("1.num_batches_tracked");
     expect(model.loadStateDict(old).missingKeys).toEqual([]);
+  });
+
+  it("carries the versions of modules, and tells them to the modules it is loaded into", () => {
+    class Versioned extends Linear {
+      told: (number | undefined)[] = [];
+      override get stateVersion(): number {
+        return 3;
+      }
+      override adaptStateDict(_stateDict: Map<string, Tensor>, _prefix: string, version?: number): void {
+        this.told.push(version);
+      }
+    }
+    const make = () => new Sequential(new Versioned(2, 2), new BatchNorm1d(2));
+    const state = make().stateDict();
+    expect([...state.metadata].map(([path, facts]) => [path, facts.get("version")])).toEqual([
+      ["", 1],
+      ["0", 3],
+      ["1", 2],
+    ]);
+    const model = make();
+    model.loadStateDict(state);
+    model.loadStateDict(new Map(state));
+    model.loadStateDict(Object.assign(new Map(state), { metadata: new Map([["0", "?"]]) }));
+    const parallel = new ModuleState([...state].map(([name, tensor]) => [`module.${name}`, tensor]));
+    for (const [path, facts] of state.metadata) parallel.metadata.set(path ? `module.${path}` : "module", facts);
+    parallel.metadata.set("", new Map([["version", 1]])).set("0", new Map([["version", 1]]));
+    model.loadStateDict(parallel, { rename: (name) => name.slice("module.".length) });
+    expect((model[0] as Versioned).told).toEqual([3, undefined, undefined, 3]);
   });
 
   it("says so when it is given a whole checkpoint", () => {

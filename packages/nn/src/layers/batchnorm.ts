@@ -70,6 +70,11 @@ abstract class RunningNorm extends Module implements Layer {
 
   abstract override forward(x: Tensor): Tensor;
 
+  /** Version 2 counts batches. */
+  override get stateVersion(): number {
+    return 2;
+  }
+
   /** Files from before PyTorch 0.4.1 have no batch count; loading them leaves it as it is. */
   override adaptStateDict(stateDict: Map<string, Tensor>, prefix: string): void {
     const key = `${prefix}num_batches_tracked`;

@@ -91,6 +91,11 @@ export class DenseBlock extends Module implements Layer {
     return features;
   }
 
+  /** Version 1 had names with dots in its layers. */
+  override get stateVersion(): number {
+    return 2;
+  }
+
   override get typeName(): string {
     return "_DenseBlock";
   }

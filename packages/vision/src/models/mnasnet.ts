@@ -28,6 +28,8 @@ const LAST = 1280;
 /** The paper's 0.9997, which TensorFlow counts from the other end. */
 const MOMENTUM = 1 - 0.9997;
 
+const scaled = (channels: number, alpha: number): number => makeDivisible(channels * alpha, 8);
+
 const batchNorm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { momentum: MOMENTUM });
 
 function pointwise(inputs: number, outputs: number): Conv2d {
@@ -84,6 +86,7 @@ const OPTIONS = ["numClasses", "dropout"] as const satisfies (keyof MNASNetOptio
 export class MNASNet extends Module implements Layer {
   layers: Sequential;
   classifier: Sequential;
+  #version = 2;
 
   /** @param alpha factor of the channel counts, above 0 */
   constructor(
@@ -94,11 +97,10 @@ export class MNASNet extends Module implements Layer {
     checkOptions("MNASNet", options, OPTIONS);
     if (!(alpha > 0)) throw new ArgumentError(`MNASNet: alpha is ${alpha}; it is above 0`);
     const { numClasses = 1000, dropout = 0.2 } = options;
-    const scaled = (channels: number): number => makeDivisible(channels * alpha, 8);
-    this.layers = new Sequential(...stem(scaled(STEM[0]), scaled(STEM[1])));
-    let inputs = scaled(STEM[1]);
+    let inputs = scaled(STEM[1], alpha);
+    this.layers = new Sequential(...stem(scaled(STEM[0], alpha), inputs));
     for (const row of STACKS) {
-      const outputs = scaled(row[0]);
+      const outputs = scaled(row[0], alpha);
       this.layers.append(stack(inputs, outputs, row));
       inputs = outputs;
     }
@@ -123,6 +125,21 @@ export class MNASNet extends Module implements Layer {
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */
   forward(x: Tensor): Tensor {
     return this.classifier.call(this.layers.call(x).mean([2, 3]));
+  }
+
+  /** In version 1 the stem had 32 and 16 channels whatever alpha was. */
+  override get stateVersion(): number {
+    return this.#version;
+  }
+
+  /** A file of version 1 makes the model one of version 1. */
+  override adaptStateDict(stateDict: Map<string, Tensor>, prefix: string, version?: number): void {
+    const channels = stateDict.get(`${prefix}layers.0.weight`)?.shape[0];
+    if (version !== 1 || this.alpha === 1 || this.#version === 1 || channels !== STEM[0]) return;
+    const [row] = STACKS;
+    const old = [...stem(...STEM), stack(STEM[1], scaled(row[0], this.alpha), row)];
+    for (const [i, layer] of old.entries()) this.layers[i] = layer.train(this.training);
+    this.#version = 1;
   }
 }
 
