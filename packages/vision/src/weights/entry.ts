@@ -78,7 +78,7 @@ export interface WeightsSpec {
 }
 
 /** Address of a file on PyTorch's server. */
-export const publishedUrl = (file: string): string => `https://download.pytorch.org/models/${file}`;
+const publishedUrl = (file: string): string => `https://download.pytorch.org/models/${file}`;
 
 /** @param best the entry that is `DEFAULT` */
 /* @__NO_SIDE_EFFECTS__ */

@@ -4,7 +4,7 @@ import { ArgumentError } from "@kindling/core";
 import type { Module } from "@kindling/nn";
 import { type DownloadOptions, fetchWeights } from "../hub/index.js";
 import type { AskedWeights } from "../models/builder.js";
-import { publishedUrl, type WeightsEntry } from "./entry.js";
+import type { WeightsEntry } from "./entry.js";
 import { loadWeights } from "./load-into.js";
 import { entryOf, findWeights, getWeight } from "./lookup.js";
 
@@ -38,7 +38,7 @@ function namedWeights(model: string, name: string): WeightsEntry {
 function legacyWeights(model: string): WeightsEntry {
   const first = findWeights(model)?.IMAGENET1K_V1;
   if (first) return first;
-  throw new ArgumentError(`No weights available for model ${model} by pretrained: true. ${hintOf(model)}`);
+  throw new ArgumentError(`No weights available for model ${model} with pretrained: true. ${hintOf(model)}`);
 }
 
 function hintOf(model: string): string {
@@ -49,9 +49,6 @@ function hintOf(model: string): string {
 
 /** Gets the file of the weights, from the folder of downloads or the web, and puts them into a model of their form. */
 export async function loadPublished(model: Module, weights: WeightsEntry, download: DownloadOptions): Promise<void> {
-  const { file, url, hashPrefix } = weights;
-  // Mirrors are asked for what PyTorch publishes; an entry of somebody else's says where its file is.
-  const source = url === publishedUrl(file) ? file : url;
-  const checkHash = download.checkHash ?? hashPrefix;
-  await loadWeights(model, await fetchWeights(source, { ...download, checkHash }));
+  const { url, hashPrefix } = weights;
+  await loadWeights(model, await fetchWeights(url, { ...download, hashPrefix }));
 }

@@ -136,14 +136,14 @@ describe("transforms", () => {
 describe("weights for a builder", () => {
   const { ResNet50_Weights, ResNet18_Weights } = models;
 
-  it.each<[models.WeightsChoice, models.WeightsEntry]>([
-    ["DEFAULT", ResNet50_Weights.IMAGENET1K_V2],
-    ["IMAGENET1K_V1", ResNet50_Weights.IMAGENET1K_V1],
-    ["ResNet50_Weights.IMAGENET1K_V1", ResNet50_Weights.IMAGENET1K_V1],
-    ["ResNet50_Weights.DEFAULT", ResNet50_Weights.IMAGENET1K_V2],
-    [ResNet50_Weights.IMAGENET1K_V1, ResNet50_Weights.IMAGENET1K_V1],
-  ])("%s", (weights, want) => {
-    expect(resolveWeights("resnet50", { weights })).toBe(want);
+  it("by name, by full name, and an entry itself", () => {
+    const { IMAGENET1K_V1, IMAGENET1K_V2 } = ResNet50_Weights;
+    const resolve = (weights: models.WeightsChoice) => resolveWeights("resnet50", { weights });
+    expect(resolve("DEFAULT")).toBe(IMAGENET1K_V2);
+    expect(resolve("IMAGENET1K_V1")).toBe(IMAGENET1K_V1);
+    expect(resolve("ResNet50_Weights.DEFAULT")).toBe(IMAGENET1K_V2);
+    expect(resolve("ResNet50_Weights.IMAGENET1K_V1")).toBe(IMAGENET1K_V1);
+    expect(resolve(IMAGENET1K_V1)).toBe(IMAGENET1K_V1);
   });
 
   it.each(names)("pretrained: true of %s is what torchvision takes it for", (name) => {
@@ -201,6 +201,7 @@ describe("names", () => {
     expect(select({ include: new Set(["swin_t", "*_t"]), exclude: "swin_v2*" })).toEqual(["maxvit_t", "swin_t"]);
     expect(select({ include: ["vgg*"], exclude: ["*_bn", "*1[1-6]"] })).toEqual(["vgg19"]);
     expect(select({ exclude: "*" })).toEqual([]);
+    expect(models.listModels()).toEqual(names);
     expect(models.listModels({ include: "*resnet*", exclude: "wide*" })).toEqual([
       "resnet101",
       "resnet152",
