@@ -4,7 +4,7 @@ import { platform } from "#platform/hub";
 import { checkStatus, continues, Interruption, originOf, totalOf } from "./answers.js";
 import { DownloadError } from "./errors.js";
 import type { DownloadProgress } from "./options.js";
-import type { Draft } from "./store.js";
+import type { Draft, Origin } from "./store.js";
 import { abortable } from "./waiting.js";
 
 /** A server that sends nothing for so long is given up. */
@@ -54,17 +54,18 @@ export async function transfer(url: string, draft: Draft, options: TransferOptio
 /** Whether the rest of a file may be put behind what there is: it is the same version, or the hash will tell. */
 function canResume(url: string, { received, origin }: Draft, { hashKnown }: TransferOptions): boolean {
   if (!origin || received === 0 || received > (origin.total ?? Number.POSITIVE_INFINITY)) return false;
-  return hashKnown || (origin.url === url && (origin.etag ?? origin.lastModified) !== undefined);
+  return hashKnown || (origin.url === url && versionOf(origin) !== undefined);
 }
 
 function rangeHeaders(url: string, { received, origin }: Draft): Record<string, string> {
-  const headers = { "Accept-Encoding": "identity", Range: `bytes=${received}-` };
-  // A weak tag says that versions are alike, not that their bytes are the same; servers refuse it here.
-  const strong = origin?.etag?.startsWith("W/") ? undefined : origin?.etag;
-  const version = strong ?? origin?.lastModified;
-  return platform.ifRange && version !== undefined && origin?.url === url
-    ? { ...headers, "If-Range": version }
-    : headers;
+  const headers = { Range: `bytes=${received}-` };
+  const version = origin?.url === url ? versionOf(origin) : undefined;
+  return platform.ifRange && version !== undefined ? { ...headers, "If-Range": version } : headers;
+}
+
+/** What tells versions of a file apart to the byte. A weak tag does not: it says that they are alike. */
+function versionOf({ etag, lastModified }: Origin): string | undefined {
+  return etag === undefined || etag.startsWith("W/") ? lastModified : etag;
 }
 
 async function receive(
