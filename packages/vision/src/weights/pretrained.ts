@@ -28,10 +28,10 @@ export function resolveWeights(model: string, { weights, pretrained }: AskedWeig
 
 /** `"DEFAULT"`, `"IMAGENET1K_V2"` or `"ResNet50_Weights.IMAGENET1K_V2"`. */
 function namedWeights(model: string, name: string): WeightsEntry {
-  const weights = findWeights(model);
   if (name.includes(".")) return getWeight(name);
+  const weights = findWeights(model);
   if (weights) return entryOf(weights, name);
-  throw new ArgumentError(`No weights available for model ${model}`);
+  throw new ArgumentError(`No weights available for model ${model}. ${hintOf(model)}`);
 }
 
 /** What `pretrained: true` meant before there were several: the first that were published. */
