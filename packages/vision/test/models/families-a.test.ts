@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { type DType, fromHost, init, noGrad, randn, type Tensor, zeros } from "@kindling/core";
-import { GroupNorm, Identity, type Layer, ModuleState, StateDictError } from "@kindling/nn";
+import { GroupNorm, Identity, type Layer, type Module, ModuleState, StateDictError } from "@kindling/nn";
 import { models } from "@kindling/vision";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { InvertedResidualOptions } from "../../dist/models/mobilenetv2.js";
@@ -27,6 +27,13 @@ beforeAll(() => init());
 const stateOf = (model: Layer): Entry[] => [...model.stateDict()].map(([name, t]) => [name, t.dtype, [...t.shape]]);
 const numbers = async (t: Tensor): Promise<number[]> => Array.from(await t.data(), Number);
 
+/** Zeros for initial values that nobody looks at: reading another value would have the random ones computed too. */
+function blank(model: Module, except: ReadonlySet<string> = new Set()): void {
+  noGrad(() => {
+    for (const [name, parameter] of model.namedParameters()) if (!except.has(name)) parameter.zero_();
+  });
+}
+
 /** A state dict of MnasNet as files of version 1 have it, filled with random numbers. */
 function versionOne(): ModuleState {
   const entries = torchvision.models["mnasnet version 1"].state;
@@ -40,15 +47,52 @@ function versionOne(): ModuleState {
   return state;
 }
 
+const BUILT: Record<string, () => Layer> = {
+  "alexnet options": () => models.alexnet({ numClasses: 5, dropout: 0.25 }),
+  "vgg13_bn options": () => models.vgg13_bn({ numClasses: 7, dropout: 0.1, initWeights: false }),
+  "squeezenet options": () => models.squeezenet1_1({ numClasses: 9, dropout: 0.2 }),
+  "densenet options": () => models.densenet121({ numClasses: 3, bnSize: 2, dropRate: 0.1, memoryEfficient: true }),
+  "densenet blocks": () => new models.DenseNet(5, [2, 3], 9, { numClasses: 4 }),
+  "mnasnet narrow": () => new models.MNASNet(0.3, { numClasses: 11, dropout: 0.5 }),
+  "mnasnet version 1": () => {
+    const model = new models.MNASNet(0.75, { numClasses: 3 });
+    model.loadStateDict(versionOne());
+    return model;
+  },
+  "mobilenet narrow": () => models.mobilenet_v2({ numClasses: 6, widthMult: 0.35, dropout: 0 }),
+  "mobilenet wide": () => models.mobilenet_v2({ widthMult: 1.4, roundNearest: 1 }),
+  "mobilenet group norm": () => models.mobilenet_v2({ normLayer: (c) => new GroupNorm(4, c), numClasses: 2 }),
+  "mobilenet stages": () =>
+    models.mobilenet_v2({
+      invertedResidualSetting: [
+        [1, 16, 1, 1],
+        [2.46875, 24, 2, 2],
+        [3.1875, 32, 1, 2],
+      ],
+      roundNearest: 4,
+      numClasses: 5,
+    }),
+};
+
+describe("structure with options", () => {
+  it("covers what was recorded", () => expect(Object.keys(BUILT)).toEqual(Object.keys(torchvision.models)));
+
+  it.each(Object.keys(BUILT))("%s", (name) => {
+    const model = BUILT[name]();
+    expect(stateOf(model)).toEqual(torchvision.models[name].state);
+    expect(`${model}`).toBe(torchvision.models[name].tree);
+    blank(model);
+  });
+});
+
 /** Draws of two generators: how far their means may be apart, in standard errors. */
 const SIGMAS = 6;
 
 describe("initial values", () => {
   it.each(Object.keys(torchvision.spreads))("%s", async (name) => {
-    const parameters = new Map(models.getModel(name).namedParameters());
-    const looked = new Set(torchvision.spreads[name].map(([key]) => key));
-    // Random numbers for the layers that nobody looks at would take seconds.
-    noGrad(() => parameters.forEach((p, key) => void (looked.has(key) || p.zero_())));
+    const model = models.getModel(name);
+    blank(model, new Set(torchvision.spreads[name].map(([key]) => key)));
+    const parameters = new Map(model.namedParameters());
     for (const [key, mean, std, largest] of torchvision.spreads[name]) {
       const values = await numbers(parameters.get(key)!);
       const gotMean = values.reduce((sum, v) => sum + v, 0) / values.length;
@@ -151,44 +195,6 @@ describe("MobileNetV2", () => {
     ]);
     expect(model.features[1]).toBeInstanceOf(Identity);
     expect(model.lastChannel).toBe(1280);
-  });
-});
-
-const BUILT: Record<string, () => Layer> = {
-  "alexnet options": () => models.alexnet({ numClasses: 5, dropout: 0.25 }),
-  "vgg13_bn options": () => models.vgg13_bn({ numClasses: 7, dropout: 0.1, initWeights: false }),
-  "squeezenet options": () => models.squeezenet1_1({ numClasses: 9, dropout: 0.2 }),
-  "densenet options": () => models.densenet121({ numClasses: 3, bnSize: 2, dropRate: 0.1, memoryEfficient: true }),
-  "densenet blocks": () => new models.DenseNet(5, [2, 3], 9, { numClasses: 4 }),
-  "mnasnet narrow": () => new models.MNASNet(0.3, { numClasses: 11, dropout: 0.5 }),
-  "mnasnet version 1": () => {
-    const model = new models.MNASNet(0.75, { numClasses: 3 });
-    model.loadStateDict(versionOne());
-    return model;
-  },
-  "mobilenet narrow": () => models.mobilenet_v2({ numClasses: 6, widthMult: 0.35, dropout: 0 }),
-  "mobilenet wide": () => models.mobilenet_v2({ widthMult: 1.4, roundNearest: 1 }),
-  "mobilenet group norm": () => models.mobilenet_v2({ normLayer: (c) => new GroupNorm(4, c), numClasses: 2 }),
-  "mobilenet stages": () =>
-    models.mobilenet_v2({
-      invertedResidualSetting: [
-        [1, 16, 1, 1],
-        [2.46875, 24, 2, 2],
-        [3.1875, 32, 1, 2],
-      ],
-      roundNearest: 4,
-      numClasses: 5,
-    }),
-};
-
-// Last: whoever reads a value has the initial values of all these models computed.
-describe("structure with options", () => {
-  it("covers what was recorded", () => expect(Object.keys(BUILT)).toEqual(Object.keys(torchvision.models)));
-
-  it.each(Object.keys(BUILT))("%s", (name) => {
-    const model = BUILT[name]();
-    expect(stateOf(model)).toEqual(torchvision.models[name].state);
-    expect(`${model}`).toBe(torchvision.models[name].tree);
   });
 });
 
