@@ -6,7 +6,7 @@
 
 import { ArgumentError, Tensor } from "@kindling/core";
 import { type HookHandle, type Layer, Module, nearestNames, Parameter } from "@kindling/nn";
-import { type Call, defaultInputShape, traceCalls } from "./trace.js";
+import { type Call, defaultInputShape, graphOf, traceCalls } from "./trace.js";
 
 export interface TraceOptions {
   /**
@@ -56,8 +56,15 @@ export function createFeatureExtractor<const N extends string>(
     if (!call) throw noSuchNode(model, node, [...nodes.keys()]);
     return { name, node, path: call.path, index: call.index };
   });
-  const last = Math.max(...outputs.map(({ node }) => nodes.get(node)!.end));
-  return new FeatureExtractor(model, outputs, progressAt(last, calls));
+  return new FeatureExtractor(
+    model,
+    outputs,
+    neededModules(
+      model,
+      calls,
+      [...names.keys()].map((node) => nodes.get(node)!),
+    ),
+  );
 }
 
 function noSuchNode(model: Module, node: string, names: readonly string[]): ArgumentError {
@@ -77,42 +84,46 @@ interface Output<N extends string> {
   readonly index: number;
 }
 
-/** How far a model has come when all results are there. */
-interface Progress {
-  readonly begun: ReadonlySet<Module>;
-  readonly done: ReadonlySet<Module>;
-}
-
-function progressAt(last: number, calls: readonly Call[]): Progress {
-  const begun = calls.filter(({ begin }) => begin < last);
-  const done = begun.filter(({ end }) => end <= last);
-  return { begun: new Set(begun.map(({ module }) => module)), done: new Set(done.map(({ module }) => module)) };
+/** The modules whose state the results of some calls depend on, and those without state that are called on the way. */
+function neededModules(model: Module, calls: readonly Call[], wanted: readonly Call[]): Set<Module> {
+  const owners = new Map([...model.stateSlots().values()].map(({ tensor, owner }) => [tensor.node, owner]));
+  const stateful = new Set(owners.values());
+  const last = Math.max(...wanted.map(({ end }) => end));
+  const needed = new Set(calls.flatMap(({ begin, module }) => (begin < last && !stateful.has(module) ? module : [])));
+  for (const node of graphOf(
+    wanted.map(({ output }) => output),
+    new Set(),
+  )) {
+    const owner = owners.get(node);
+    if (owner) needed.add(owner);
+  }
+  return needed;
 }
 
 /**
- * A part of a module: reading and writing a field of it does so to the module's own field. Modules that were not called
- * are left out.
+ * A part of a module: reading and writing a field of it does so to the module's own field. Modules that are
+ * not needed are left out.
  */
 class Part extends Module {
   readonly #whole: Module;
 
-  constructor(whole: Module, progress: Progress) {
+  constructor(whole: Module, needed: ReadonlySet<Module>) {
     super();
     this.#whole = whole;
     this.#share("training");
     const persistent = whole.stateSlots();
     const buffers = new Set(whole.namedBuffers().map(([name]) => name));
     for (const [field, value] of Object.entries(whole)) {
-      if (value instanceof Module) this.#shareChild(field, value, progress);
+      if (value instanceof Module) this.#shareChild(field, value, needed);
       else if (value instanceof Parameter || buffers.has(field)) this.#share(field);
       if (buffers.has(field)) this.registerBuffer(field, value as Tensor, { persistent: persistent.has(field) });
     }
   }
 
-  #shareChild(field: string, child: Module, progress: Progress): void {
-    if (progress.done.has(child)) this.#share(field);
-    else if (child.modules().some((module) => progress.begun.has(module)))
-      this.addModule(field, new Part(child, progress));
+  #shareChild(field: string, child: Module, needed: ReadonlySet<Module>): void {
+    const modules = child.modules();
+    if (modules.every((module) => needed.has(module))) this.#share(field);
+    else if (modules.some((module) => needed.has(module))) this.addModule(field, new Part(child, needed));
   }
 
   #share(field: string): void {
@@ -144,8 +155,8 @@ export class FeatureExtractor<N extends string = string> extends Part {
   readonly #model: Module;
   readonly #outputs: readonly Output<N>[];
 
-  constructor(model: Module, outputs: readonly Output<N>[], progress: Progress) {
-    super(model, progress);
+  constructor(model: Module, outputs: readonly Output<N>[], needed: ReadonlySet<Module>) {
+    super(model, needed);
     this.#model = model;
     this.#outputs = outputs;
   }

@@ -1,7 +1,7 @@
 /** Multiply-adds, counted where they happen: at the matrix products and convolutions of the lazy graph. */
 
 import type { Tensor } from "@kindling/core";
-import { tensorsIn } from "./trace.js";
+import { graphOf } from "./trace.js";
 
 type Node = Tensor["node"];
 
@@ -17,14 +17,7 @@ export class WorkCounter {
   /** Multiply-adds that the tensors in `values` need beyond those that were counted before. */
   count(values: unknown): number {
     let work = 0;
-    const stack = tensorsIn(values).map((t) => t.node);
-    while (stack.length > 0) {
-      const node = stack.pop()!;
-      if (this.#seen.has(node)) continue;
-      this.#seen.add(node);
-      work += multiplyAdds(node);
-      stack.push(...node.inputs);
-    }
+    for (const node of graphOf(values, this.#seen)) work += multiplyAdds(node);
     return work;
   }
 }

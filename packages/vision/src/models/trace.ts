@@ -119,3 +119,17 @@ export function tensorsIn(value: unknown): Tensor[] {
     return Object.values(value).flatMap(tensorsIn);
   return [];
 }
+
+type Node = Tensor["node"];
+
+/** The nodes of the lazy graph that the tensors of a value are computed from, but for those in `seen`, which it fills. */
+export function* graphOf(value: unknown, seen: Set<Node>): Generator<Node> {
+  const stack = tensorsIn(value).map((t) => t.node);
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (seen.has(node)) continue;
+    seen.add(node);
+    yield node;
+    stack.push(...node.inputs);
+  }
+}
