@@ -75,6 +75,18 @@ describe.each(["cpu", "webgpu"] as const)("values made on the host, given to var
     expect(k.memory().bytes).toBe(BYTES);
   });
 
+  it("stay what they were when an optimizer moves its parameters together", async () => {
+    const given = k.fromHost(numbers(1), [N], "float32", { exclusive: true });
+    const parameters = [variable().copy_(given), variable().copy_(k.fromHost(numbers(2), [N]))];
+    await k.flush();
+    const [arena] = k.flattenParameters(parameters);
+    arena.value.add_(1);
+    expect(await firsts(given, ...parameters)).toEqual([1, 2, 3]);
+    // Loaded again, into a part of the arena.
+    parameters[1].copy_(given);
+    expect(await firsts(given, ...parameters)).toEqual([1, 2, 1]);
+  });
+
   it("outlive the tensor that gave them", async () => {
     const given = k.fromHost(numbers(1), [N], "float32", { exclusive: true });
     const a = variable().copy_(given);
