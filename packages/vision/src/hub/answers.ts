@@ -42,13 +42,13 @@ function retryAfter(value: string | null): number | undefined {
 
 /** What an answer with a whole file says of it. */
 export function originOf(url: string, { headers }: Response): Origin {
-  const encoding = headers.get("Content-Encoding") ?? "identity";
+  // Of a compressed answer neither length nor ranges are those of the bytes that arrive.
+  if ((headers.get("Content-Encoding") ?? "identity") !== "identity") return { url };
   return {
     url,
     etag: headers.get("ETag") ?? undefined,
     lastModified: headers.get("Last-Modified") ?? undefined,
-    // The length of a compressed answer is not the file's.
-    total: encoding === "identity" ? contentLength(headers) : undefined,
+    total: contentLength(headers),
   };
 }
 

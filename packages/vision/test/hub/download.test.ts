@@ -1,6 +1,7 @@
 /** Downloads from a server that does as it should, or dawdles, moves, or sends something else. */
 
 import { setTimeout } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { load } from "@kindling/checkpoint";
 import { loadStateDictFromUrl } from "@kindling/vision";
 import { describe, expect, it } from "vitest";
@@ -69,6 +70,14 @@ describe("a download", () => {
 
   it("does without a length", async () => {
     expectWhole(await ask(await serveFile({ chunked: true })));
+  });
+
+  it("is unpacked where the server packs it, asked or not", async () => {
+    const packed = gzipSync(published.bytes);
+    const server = await serve((_, response) => {
+      response.writeHead(200, { "Content-Encoding": "gzip", "Content-Length": packed.length, ETag: '"1"' }).end(packed);
+    });
+    expectWhole(await ask(server));
   });
 
   it("uses the fetch that it is given", async () => {

@@ -20,21 +20,25 @@ class Bar implements ProgressView {
 
   update({ received, total }: DownloadProgress): void {
     const details = total === undefined ? megabytes(received) : `${megabytes(received)} of ${megabytes(total)}`;
+    const payload = { name: this.name, details };
+    // Nothing is shown of an unknown whole.
+    const value = total === undefined ? 0 : received;
     if (!this.#bar) {
+      // The terminal is left as it is: the program may end at any time, by Ctrl-C for one.
       this.#bar = new SingleBar({
         stream: this.stream,
-        format: `${this.name}  {bar} {percentage}%  {details}`,
+        format: "{name}  {bar} {percentage}%  {details}",
         barCompleteChar: "━",
         barIncompleteChar: "─",
         barsize: 24,
-        hideCursor: true,
-        linewrap: false,
+        hideCursor: false,
+        linewrap: true,
         gracefulExit: false,
       });
-      this.#bar.start(total ?? 0, received, { details });
+      this.#bar.start(total ?? 0, value, payload);
     }
     this.#bar.setTotal(total ?? 0);
-    this.#bar.update(received, { details });
+    this.#bar.update(value, payload);
   }
 
   say(line: string): void {
