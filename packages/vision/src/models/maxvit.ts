@@ -110,11 +110,10 @@ class MBConv extends Module implements Layer {
 
   constructor({ inputs, outputs, stride, stochasticDepthProb: p }: LayerShape, options: LayerOptions) {
     super();
-    const { normLayer } = options;
-    const activationLayer: ActivationLayer = () => options.activationLayer({ inplace: false });
+    const { normLayer, activationLayer } = options;
     const middle = Math.floor(outputs * options.expansionRatio);
     const squeezed = Math.floor(outputs * options.squeezeRatio);
-    const settings = { normLayer, activationLayer };
+    const settings = { normLayer, activationLayer, inplace: false };
     this.proj = shortcut(inputs, outputs, stride);
     this.stochastic_depth = p > 0 ? new StochasticDepth(p, "row") : new Identity();
     this.layers = new Sequential([
@@ -262,10 +261,9 @@ function layerShapes(
 }
 
 /** [N, 3, H, W] → [N, C, H / 2, W / 2] */
-function stem(channels: number, { normLayer, activationLayer: activation }: LayerOptions): Sequential {
-  const activationLayer: ActivationLayer = () => activation({ inplace: false });
+function stem(channels: number, { normLayer, activationLayer }: LayerOptions): Sequential {
   return new Sequential(
-    new Conv2dNormActivation(3, channels, { stride: 2, normLayer, activationLayer, bias: false }),
+    new Conv2dNormActivation(3, channels, { stride: 2, normLayer, activationLayer, inplace: false, bias: false }),
     new Conv2dNormActivation(channels, channels, { normLayer: null, activationLayer: null, bias: true }),
   );
 }
