@@ -94,17 +94,18 @@ export function batchNorm(
     const batch = moments(x, dims);
     if (runningMean && runningVar) updateRunning(runningMean, runningVar, { momentum, batch, n });
     const rstd = batch.variance.add(eps).rsqrt();
-    const normal = x.sub(batch.mean).mul(rstd);
+    const centred = x.sub(batch.mean);
+    const normal = centred.mul(rstd);
     const shape = perChannel(x);
-    const slope = weight?.reshape(shape);
-    let y = slope ? normal.mul(slope) : normal;
+    const scale = weight ? rstd.mul(weight.reshape(shape)) : rstd;
+    let y = centred.mul(scale);
     if (bias) y = y.add(bias.reshape(shape));
     const inputs = [x, weight, bias].filter((t) => t !== null);
     return customVjp(y, inputs, (g) => {
       const dBias = g.sum(dims, { keepdim: true });
       const dWeight = g.mul(normal).sum(dims, { keepdim: true });
       const dNormal = g.sub(dBias.mul(1 / n)).sub(normal.mul(dWeight.mul(1 / n)));
-      const gradients = [dNormal.mul(slope ? rstd.mul(slope) : rstd)];
+      const gradients = [dNormal.mul(scale)];
       if (weight) gradients.push(dWeight.reshape(weight.shape));
       if (bias) gradients.push(dBias.reshape(bias.shape));
       return gradients;
