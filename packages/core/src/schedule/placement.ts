@@ -38,7 +38,8 @@ export class Placement {
   private readonly kept = new Set<Vertex>();
   /** What the copies of those parts of concatenations will read that no unit can write there. */
   private readonly copyReads = new Set<Vertex>();
-  private readers: Map<Vertex, Set<Work>> | null = null;
+  /** The units that read a vertex. */
+  private readonly readers = new Map<Vertex, Set<Work>>();
   /** Readers of old values that must run before a unit which overwrites them. */
   private readonly after = new Map<Work, Set<Work>>();
   private nextId: number;
@@ -71,17 +72,7 @@ export class Placement {
 
   /** Vertices that a unit stores: those that must stay, and those that another unit reads. */
   stored(unit: Work): Vertex[] {
-    if (!this.readers) {
-      this.readers = new Map();
-      for (const w of this.works)
-        for (const r of this.reads(w)) {
-          const set = this.readers.get(r);
-          if (set) set.add(w);
-          else this.readers.set(r, new Set([w]));
-        }
-    }
-    const wanted = (v: Vertex): boolean =>
-      this.kept.has(v) || [...(this.readers!.get(v) ?? [])].some((w) => w !== unit);
+    const wanted = (v: Vertex): boolean => this.kept.has(v) || this.readersOf(v).some((w) => w !== unit);
     return made(unit).filter(wanted);
   }
 
@@ -96,6 +87,15 @@ export class Placement {
   private addWork(unit: Work): void {
     this.works.push(unit);
     for (const v of made(unit)) this.makers.set(v, unit);
+    for (const v of this.reads(unit)) {
+      const set = this.readers.get(v);
+      if (set) set.add(unit);
+      else this.readers.set(v, new Set([unit]));
+    }
+  }
+
+  private readersOf(v: Vertex): Work[] {
+    return [...(this.readers.get(v) ?? [])];
   }
 
   /** A unit that copies what `v` is into memory of its own. */
@@ -172,7 +172,7 @@ export class Placement {
     const unit = this.scheduler.unitFor(base);
     if (!unit || !this.scheduler.materialized.has(base) || this.places.has(base)) return false;
     // What does not lie in one piece can not be read by others.
-    const isRead = this.copyReads.has(base) || this.works.some((w) => this.reads(w).includes(base));
+    const isRead = this.copyReads.has(base) || this.readers.has(base);
     if (!contiguous && isRead) return false;
     return unit.kind === "cat" || !this.sharesBuffer(unit, base, buffer);
   }
@@ -186,9 +186,7 @@ export class Placement {
   /** Whether writing `base` into `buffer` would make one kernel read and write that buffer. */
   private sharesBuffer(unit: Work, base: Vertex, buffer: BufferKey): boolean {
     if (this.reads(unit).some((v) => this.bufferOf(v) === buffer)) return true;
-    return this.works.some(
-      (w) => this.reads(w).includes(base) && made(w).some((v) => this.places.get(v)?.buffer === buffer),
-    );
+    return this.readersOf(base).some((w) => made(w).some((v) => this.places.get(v)?.buffer === buffer));
   }
 
   /** The buffer of a vertex, without settling its place. */
@@ -221,7 +219,6 @@ export class Placement {
           this.places.delete(v);
           this.scheduler.materialized.add(v);
           last = this.makers.get(this.copy(v, place))!;
-          this.readers = null;
           link(writer, last);
         }
         const before = this.after.get(last) ?? new Set<Work>();

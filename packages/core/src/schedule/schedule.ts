@@ -53,6 +53,7 @@ export class Scheduler {
   private readonly roots: ReadonlyMap<Vertex, number>;
   private readonly around: Surroundings = { inMemory: (v) => this.inMemory(v), buffer: (v) => this.buffer(v) };
   private readonly unitOf = new Map<Vertex, Unit>();
+  private readonly unitNeeds = new Map<Unit, Set<Unit>>();
   /** Chains of elementwise operators that a template takes over, by their end; and everything in them. */
   private readonly epilogues = new Map<Vertex, Vertex>();
   private readonly claimed = new Set<Vertex>();
@@ -221,11 +222,14 @@ export class Scheduler {
     const candidates = [...needs].filter((u): u is LoopUnit => u.kind === "loop").reverse();
     for (const u of this.units.slice(-12).reverse())
       if (u.kind === "loop" && !needs.has(u) && this.related(u, v)) candidates.push(u);
+    if (candidates.length === 0) return false;
+    const before = this.neededBy(needs);
     for (const unit of candidates) {
-      if ([...needs].some((n) => n !== unit && this.reaches(n, unit))) continue;
+      if (before.has(unit)) continue;
       const group = unit.group.with(v, this.around);
       if (!group) continue;
       unit.group = group;
+      this.unitNeeds.delete(unit);
       this.unitOf.set(v, unit);
       return true;
     }
@@ -262,26 +266,30 @@ export class Scheduler {
     return result;
   }
 
-  /** Whether `from` needs, directly or not, a result of `to`. */
-  private reaches(from: Unit, to: Unit): boolean {
-    const seen = new Set<Unit>();
-    const stack = [from];
-    while (stack.length) {
-      const u = stack.pop()!;
-      if (u === to) return true;
-      if (seen.has(u)) continue;
-      seen.add(u);
-      for (const d of this.unitDependencies(u)) stack.push(d);
-    }
-    return false;
+  /** Units whose results the given ones need, directly or not. */
+  private neededBy(units: Iterable<Unit>): Set<Unit> {
+    const found = new Set<Unit>();
+    const stack = [...units];
+    while (stack.length)
+      for (const d of this.unitDependencies(stack.pop()!))
+        if (!found.has(d)) {
+          found.add(d);
+          stack.push(d);
+        }
+    return found;
   }
 
-  unitDependencies(unit: Unit): Set<Unit> {
-    const result = new Set<Unit>();
+  /** Units whose results a unit reads. What it reads is placed before it, so only joining changes them. */
+  private unitDependencies(unit: Unit): Set<Unit> {
+    let result = this.unitNeeds.get(unit);
+    if (result) return result;
+    result = new Set<Unit>();
     for (const v of this.unitReads(unit)) {
       const u = this.unitOf.get(v);
       if (u && u !== unit) result.add(u);
     }
+    // The copies of a concatenation's parts read what is in memory in the end.
+    if (unit.kind !== "cat") this.unitNeeds.set(unit, result);
     return result;
   }
 
