@@ -19,6 +19,7 @@ import {
 } from "./efficientnet.js";
 import { googlenet } from "./googlenet.js";
 import { inception_v3 } from "./inception.js";
+import { maxvit_t } from "./maxvit.js";
 import { mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
 import { mobilenet_v2 } from "./mobilenetv2.js";
 import { mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
@@ -83,6 +84,7 @@ const BUILDERS = {
   efficientnet_v2_s,
   googlenet,
   inception_v3,
+  maxvit_t,
   mnasnet0_5,
   mnasnet0_75,
   mnasnet1_0,

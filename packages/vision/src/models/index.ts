@@ -31,14 +31,24 @@ export {
   efficientnet_v2_m,
   efficientnet_v2_s,
 } from "./efficientnet.js";
+export {
+  createFeatureExtractor,
+  type FeatureExtractor,
+  getGraphNodeNames,
+  type ReturnNodes,
+  type TraceOptions,
+} from "./feature-extraction.js";
+export { type FreezeOptions, freeze, type ModelPart, type ParameterPredicate, unfreeze } from "./freeze.js";
 export { GoogLeNet, type GoogLeNetOptions, type GoogLeNetOutputs, googlenet } from "./googlenet.js";
-export { findHead, type Head, replaceHead } from "./head.js";
+export { findHead, type Head, type ModelHead, replaceHead } from "./head.js";
 export { Inception3, type Inception3Options, type InceptionOutputs, inception_v3 } from "./inception.js";
+export { MaxVit, type MaxVitOptions, maxvit_t } from "./maxvit.js";
 export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
 export { MobileNetV2, type MobileNetV2Options, mobilenet_v2 } from "./mobilenetv2.js";
 export { MobileNetV3, type MobileNetV3Options, mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
 export type { ClassifierOptions } from "./options.js";
 export { type AuxiliaryOutputs, type Classifier, outputsOf } from "./outputs.js";
+export { type DepthGroup, type DepthGroupOptions, parameterGroupsByDepth } from "./parameter-groups.js";
 export type { NamePatterns } from "./registry.js";
 export {
   RegNet,
@@ -81,6 +91,7 @@ export {
   shufflenet_v2_x2_0,
 } from "./shufflenetv2.js";
 export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from "./squeezenet.js";
+export { type LayerSummary, type Summary, type SummaryOptions, summary } from "./summary.js";
 export {
   SwinTransformer,
   type SwinTransformerOptions,
