@@ -54,9 +54,11 @@ function filled(model: models.ResNet): models.ResNet {
 }
 
 describe("values", () => {
+  const model = filled(models.resnet18());
+
   it.each(["eval", "train"] as const)("in %s mode are torchvision's", async (mode) => {
     const want = torchvision.features[mode];
-    const extractor = models.createFeatureExtractor(filled(models.resnet18()), Object.keys(want));
+    const extractor = models.createFeatureExtractor(model, Object.keys(want));
     extractor.train(mode === "train");
     const x = fromHost(Float32Array.from(unit(1000, 2 * 3 * 64 * 64)), [2, 3, 64, 64]);
     const features = noGrad(() => extractor.call(x));

@@ -3,7 +3,7 @@
 import { models } from "@kindling/vision";
 import { expect, it } from "vitest";
 
-it("is drawn as torch X within 1 / √inputs", async () => {
+it("are drawn as torch draws them: uniform within 1 / √inputs", async () => {
   const { layer } = models.replaceHead(models.resnet18(), 50);
   for (const parameter of [layer.weight, layer.bias!]) {
     const values = (await parameter.data()) as Float32Array;

@@ -40,8 +40,31 @@ export function createFeatureExtractor<const N extends string>(
   returnNodes: ReturnNodes<N>,
   options: TraceOptions = {},
 ): FeatureExtractor<N> {
-  const wanted = Array.isArray(returnNodes) ? returnNodes.map((name): [string, N] => [name, name]) : returnNodes;
-  const names = new Map(Array.isArray(wanted) ? wanted : (Object.entries(wanted) as [string, N][]));
+  const names = resultNames(returnNodes);
+  const calls = traceCalls(model, options.inputShape ?? defaultInputShape(model));
+  const nodes = nodesOf(calls);
+  const wanted = [...names].map(([node, name]) => {
+    const call = nodes.get(node);
+    if (!call) throw noSuchNode(model, node, [...nodes.keys()]);
+    return { name, node, call };
+  });
+  const outputs = wanted.map(({ name, node, call }) => ({ name, node, path: call.path, index: call.index }));
+  return new FeatureExtractor(
+    model,
+    outputs,
+    neededModules(
+      model,
+      calls,
+      wanted.map(({ call }) => call),
+    ),
+  );
+}
+
+/** By node, what the result calls it. */
+function resultNames<N extends string>(returnNodes: ReturnNodes<N>): Map<string, N> {
+  const names = Array.isArray(returnNodes)
+    ? new Map<string, N>(returnNodes.map((name: N) => [name, name]))
+    : new Map(Object.entries<N>(returnNodes as Readonly<Record<string, N>>));
   if (names.size === 0) throw new ArgumentError("createFeatureExtractor: no nodes were given; name at least one");
   const results = [...names.values()];
   const twice = results.find((name, i) => results.indexOf(name) !== i);
@@ -49,22 +72,7 @@ export function createFeatureExtractor<const N extends string>(
     throw new ArgumentError(
       `createFeatureExtractor: two nodes are to be called "${twice}"; give each a name of its own`,
     );
-  const calls = traceCalls(model, options.inputShape ?? defaultInputShape(model));
-  const nodes = nodesOf(calls);
-  const outputs = [...names].map(([node, name]): Output<N> => {
-    const call = nodes.get(node);
-    if (!call) throw noSuchNode(model, node, [...nodes.keys()]);
-    return { name, node, path: call.path, index: call.index };
-  });
-  return new FeatureExtractor(
-    model,
-    outputs,
-    neededModules(
-      model,
-      calls,
-      [...names.keys()].map((node) => nodes.get(node)!),
-    ),
-  );
+  return names;
 }
 
 function noSuchNode(model: Module, node: string, names: readonly string[]): ArgumentError {

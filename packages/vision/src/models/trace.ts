@@ -32,7 +32,8 @@ export interface TraceObserver {
 }
 
 /**
- * Runs a model in evaluation mode on an input of zeros, without gradients, and computes nothing.
+ * Runs a model in evaluation mode on an input of zeros, without gradients, and computes nothing. Hooks that stand on
+ * its modules are called as ever.
  * @returns all calls in the order in which they began
  * @throws ShapeError if the model does not take the shape
  */
