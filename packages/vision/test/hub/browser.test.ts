@@ -40,6 +40,8 @@ afterAll(() => browser?.close());
 let server: WeightsServer;
 /** What the server does about files of weights. */
 let answer: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+/** The server that hears what the page has received. */
+let sender: WeightsServer;
 let page: Page;
 beforeEach(async () => {
   server = await WeightsServer.start((request, response) => {
@@ -50,8 +52,9 @@ beforeEach(async () => {
   });
   answer = (request, response) => server.send(request, response, published.bytes, { etag: '"1"' });
   const context = await browser.newContext();
+  sender = server;
   await context.exposeFunction("seen", (received: number) => {
-    server.seen = received;
+    sender.seen = received;
   });
   page = await context.newPage();
   await page.goto(server.base);
@@ -74,6 +77,7 @@ interface Found {
 const get = (
   options: Pick<Hub.WeightsOptions, "checkHash" | "modelDir"> = { checkHash: true },
   tab = page,
+  base = server.base,
 ): Promise<Found> =>
   tab.evaluate(
     async ({ url, options }) => {
@@ -88,7 +92,7 @@ const get = (
         throw error;
       }
     },
-    { url: server.base + published.name, options },
+    { url: base + published.name, options },
   );
 
 /** Where the page's files are: in how many private files, and how many answers in caches. */
@@ -166,6 +170,27 @@ describe.each(STORES)("%s", (_, prepare, holds) => {
     setTimeout(proceed, 200);
     expect(await both).toEqual([{ sha256: published.sha256 }, { sha256: published.sha256 }]);
     expect(asked()).toHaveLength(1);
+  });
+});
+
+describe("a server of another origin", () => {
+  it("needs to allow reading only, also for the rest of a file", async () => {
+    let count = 0;
+    const far = await WeightsServer.start((request, response) => {
+      response.setHeader("Access-Control-Allow-Origin", "*");
+      return far.send(request, response, published.bytes, {
+        etag: '"1"',
+        cutAfter: count++ === 0 ? 50_000 : undefined,
+      });
+    });
+    sender = far;
+    expect(await get({ checkHash: true }, page, far.base)).toEqual({ sha256: published.sha256 });
+    // Leave is asked for with OPTIONS.
+    expect(far.requests.map(({ method, range }) => [method, range])).toEqual([
+      ["GET", undefined],
+      ["GET", "bytes=50000-"],
+    ]);
+    await far.close();
   });
 });
 

@@ -3,7 +3,7 @@
  * of.
  *
  * Each process writes to a name of its own, and goes on with what another left by renaming it. So even where two are at
- * work on one file (see lock.ts), neither renames or empties what the other believes to be its own; and bytes are
+ * work on one file (see lock.ts), neither renames nor empties what the other believes to be its own; and bytes are
  * written at their place, so that one that still holds a file that was taken from it writes there what belongs there.
  */
 

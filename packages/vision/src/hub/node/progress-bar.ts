@@ -21,8 +21,8 @@ class Bar implements ProgressView {
   update({ received, total }: DownloadProgress): void {
     const details = total === undefined ? megabytes(received) : `${megabytes(received)} of ${megabytes(total)}`;
     const payload = { name: this.name, details };
-    // Nothing is shown of an unknown whole.
-    const value = total === undefined ? 0 : received;
+    // Of an unknown whole nothing is there.
+    const [value, whole] = total === undefined ? [0, 1] : [received, total];
     if (!this.#bar) {
       // The terminal is left as it is: the program may end at any time, by Ctrl-C for one.
       this.#bar = new SingleBar({
@@ -35,9 +35,9 @@ class Bar implements ProgressView {
         linewrap: true,
         gracefulExit: false,
       });
-      this.#bar.start(total ?? 0, value, payload);
+      this.#bar.start(whole, value, payload);
     }
-    this.#bar.setTotal(total ?? 0);
+    this.#bar.setTotal(whole);
     this.#bar.update(value, payload);
   }
 
