@@ -365,7 +365,8 @@ export class Engine {
 
   /** The bytes of a node's value, in its dtype. */
   async read(node: Node): Promise<ArrayBuffer> {
-    const device = await this.ready();
+    // What is written after the call, and before it could go on, is not to be seen.
+    const device = this.device ?? (await this.ready());
     if (!unreshaped(node).realized) this.flush([node]);
     const { storage } = unreshaped(node);
     if (!storage) throw new DeviceError(`a tensor of shape [${node.shape}] has no value`);

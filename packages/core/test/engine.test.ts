@@ -49,6 +49,16 @@ describe("the engine", () => {
     expect(fused[2].every((x) => Math.abs(x - 500 * fused[1][0]) < 1e-2)).toBe(true);
   });
 
+  it("reads variables at once, of which one was given the other's value before that changed", async () => {
+    const [a, b] = [k.state(k.zeros([2000])), k.state(k.zeros([2000]))];
+    a.fill_(3);
+    await k.flush();
+    b.copy_(a);
+    a.fill_(4);
+    const read = await Promise.all([a.data(), b.data()]);
+    expect(read.map((values) => values[0])).toEqual([4, 3]);
+  });
+
   it("does not compile another kernel for another number", async () => {
     const run = async (v: number): Promise<void> => {
       const x = k.tensor([1, 2, 3]);
