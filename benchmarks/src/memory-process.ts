@@ -2,7 +2,7 @@
 
 import { stat } from "node:fs/promises";
 import { findStateDict, load } from "@kindling/checkpoint";
-import { init, noGrad, randn, synchronize } from "@kindling/core";
+import { flush, init, noGrad, randn, synchronize } from "@kindling/core";
 import { models } from "@kindling/vision";
 
 /** What one load took. */
@@ -33,7 +33,8 @@ const before = process.memoryUsage.rss();
 model.loadStateDict(findStateDict(await load(file)));
 const loaded = performance.now();
 
-await noGrad(() => model.call(randn([1, 3, 224, 224]))).data();
+noGrad(() => model.call(randn([1, 3, 224, 224])));
+await flush();
 await synchronize();
 const done = performance.now();
 
