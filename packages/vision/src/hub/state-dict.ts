@@ -6,8 +6,9 @@ import { fetchWeights } from "./fetch-weights.js";
 import type { DownloadOptions } from "./options.js";
 
 /**
- * The state dict of a `.pth` file on the web: downloaded once, then read from the folder of downloads, which is
- * PyTorch's own. Tensors are on the host; nothing in the file is run.
+ * The state dict of a `.pth` file on the web, also one inside a training checkpoint (under `model`, `state_dict`, …):
+ * downloaded once, then read from the folder of downloads, which is PyTorch's own. Tensors are on the host; nothing in
+ * the file is run.
  *
  * @throws DownloadError if the file cannot be got; CheckpointError if it cannot be read
  */
