@@ -176,6 +176,9 @@ describe("errors", () => {
       /ResNet has no node "layer5"; did you mean layer1 or layer2 or layer3\?/,
     );
     expect(() => models.createFeatureExtractor(model, ["encoder"])).toThrow(/at its top are conv1, bn1, relu/);
+    expect(() => models.createFeatureExtractor(models.googlenet(), ["aux1"])).toThrow(
+      /"aux1"; evaluation mode does not/,
+    );
     expect(() => models.createFeatureExtractor(model, [])).toThrow(/no nodes were given/);
     expect(() => models.createFeatureExtractor(model, { layer1: "a", layer2: "a" })).toThrow(/two nodes .* "a"/);
   });

@@ -15,6 +15,53 @@ const names = (model: Module): string[] => model.namedParameters().map(([name]) 
 const numbers = async (model: Module, key: string): Promise<number[]> =>
   Array.from(await model.stateDict().get(key)!.data(), Number);
 
+// What computes comes first: a flush computes the initial values of all models that were made before.
+
+describe("frozen batch norms", () => {
+  async function trained(options: models.FreezeOptions): Promise<{ model: models.ShuffleNetV2; before: number[] }> {
+    const model = models.shufflenet_v2_x0_5({ numClasses: 3 });
+    models.freeze(model, { except: "head", ...options });
+    model.train();
+    const before = await numbers(model, "stage2.0.branch1.1.running_mean");
+    functional.crossEntropy(model.call(randn([2, 3, 32, 32])), tensor([0, 2], { dtype: "int32" })).backward();
+    await flush();
+    return { model, before };
+  }
+
+  it("go on collecting statistics, as in torch", async () => {
+    const { model, before } = await trained({});
+    expect(await numbers(model, "stage2.0.branch1.1.running_mean")).not.toEqual(before);
+    expect(await numbers(model, "stage2.0.branch1.1.num_batches_tracked")).toEqual([1]);
+  });
+
+  it('keep their statistics and use them with batchNorm: "eval", in training mode too', async () => {
+    const { model, before } = await trained({ batchNorm: "eval" });
+    expect(await numbers(model, "stage2.0.branch1.1.running_mean")).toEqual(before);
+    expect(await numbers(model, "stage2.0.branch1.1.num_batches_tracked")).toEqual([0]);
+    const x = randn([2, 3, 32, 32]);
+    const gap = model.train().call(x).sub(model.eval().call(x)).abs().amax();
+    expect(await gap.item()).toBe(0);
+  });
+
+  it("thaw with their parameters; those of an excepted part were never frozen", () => {
+    const model = models.resnet18();
+    const norm = (path: string) => model.getSubmodule(path) as BatchNorm2d;
+    models.freeze(model, { except: "layer4", batchNorm: "eval" });
+    expect([norm("bn1"), norm("layer4.0.bn1")].map((bn) => bn.frozenStatistics)).toEqual([true, false]);
+    models.unfreeze(model, "layer3");
+    expect([norm("bn1"), norm("layer3.0.bn1")].map((bn) => bn.frozenStatistics)).toEqual([true, false]);
+    models.unfreeze(model);
+    expect(norm("bn1").frozenStatistics).toBe(false);
+  });
+});
+
+it("a layer alone can be all that learns", async () => {
+  const model: Layer = models.shufflenet_v2_x0_5({ numClasses: 3 });
+  models.freeze(model, { except: "conv5.0", batchNorm: "eval" });
+  functional.crossEntropy(model.call(randn([2, 3, 32, 32])), tensor([0, 2], { dtype: "int32" })).backward();
+  expect(model.namedParameters().flatMap(([name, p]) => (p.grad ? [name] : []))).toEqual(["conv5.0.weight"]);
+});
+
 describe("freeze", () => {
   it("freezes everything, or all but a part named in one of several ways", () => {
     const under = (...paths: string[]) =>
@@ -93,49 +140,4 @@ describe("unfreeze", () => {
     expect(trainable(model)).toEqual(names(model));
     expect(() => models.unfreeze(model, "layer9")).toThrow(/unfreeze: there are no parameters under "layer9"/);
   });
-});
-
-describe("frozen batch norms", () => {
-  async function trained(options: models.FreezeOptions): Promise<{ model: models.ShuffleNetV2; before: number[] }> {
-    const model = models.shufflenet_v2_x0_5({ numClasses: 3 });
-    models.freeze(model, { except: "head", ...options });
-    model.train();
-    const before = await numbers(model, "stage2.0.branch1.1.running_mean");
-    functional.crossEntropy(model.call(randn([2, 3, 32, 32])), tensor([0, 2], { dtype: "int32" })).backward();
-    await flush();
-    return { model, before };
-  }
-
-  it("go on collecting statistics, as in torch", async () => {
-    const { model, before } = await trained({});
-    expect(await numbers(model, "stage2.0.branch1.1.running_mean")).not.toEqual(before);
-    expect(await numbers(model, "stage2.0.branch1.1.num_batches_tracked")).toEqual([1]);
-  });
-
-  it('keep their statistics and use them with batchNorm: "eval", in training mode too', async () => {
-    const { model, before } = await trained({ batchNorm: "eval" });
-    expect(await numbers(model, "stage2.0.branch1.1.running_mean")).toEqual(before);
-    expect(await numbers(model, "stage2.0.branch1.1.num_batches_tracked")).toEqual([0]);
-    const x = randn([2, 3, 32, 32]);
-    const gap = model.train().call(x).sub(model.eval().call(x)).abs().amax();
-    expect(await gap.item()).toBe(0);
-  });
-
-  it("thaw with their parameters; those of an excepted part were never frozen", () => {
-    const model = models.resnet18();
-    const norm = (path: string) => model.getSubmodule(path) as BatchNorm2d;
-    models.freeze(model, { except: "layer4", batchNorm: "eval" });
-    expect([norm("bn1"), norm("layer4.0.bn1")].map((bn) => bn.frozenStatistics)).toEqual([true, false]);
-    models.unfreeze(model, "layer3");
-    expect([norm("bn1"), norm("layer3.0.bn1")].map((bn) => bn.frozenStatistics)).toEqual([true, false]);
-    models.unfreeze(model);
-    expect(norm("bn1").frozenStatistics).toBe(false);
-  });
-});
-
-it("a layer alone can be all that learns", async () => {
-  const model: Layer = models.shufflenet_v2_x0_5({ numClasses: 3 });
-  models.freeze(model, { except: "conv5.0", batchNorm: "eval" });
-  functional.crossEntropy(model.call(randn([2, 3, 32, 32])), tensor([0, 2], { dtype: "int32" })).backward();
-  expect(model.namedParameters().flatMap(([name, p]) => (p.grad ? [name] : []))).toEqual(["conv5.0.weight"]);
 });

@@ -49,4 +49,17 @@ describe("an extractor", () => {
       for (const [key, t] of state) expect(t).toBe(own.get(key));
     },
   );
+
+  it("has no parameters that its nodes do not depend on", () => {
+    const keys = (model: models.VisionTransformer, end: string): string[] => [
+      ...models.createFeatureExtractor(model, [end]).stateDict().keys(),
+    ];
+    const vit = models.vit_b_32();
+    expect(keys(vit, "conv_proj")).toEqual(["conv_proj.weight", "conv_proj.bias"]);
+    expect(keys(vit, "encoder.dropout").sort()).toEqual(
+      ["class_token", "conv_proj.bias", "conv_proj.weight", "encoder.pos_embedding"].sort(),
+    );
+    const block = [...vit.stateDict().keys()].filter((key) => key.startsWith("encoder.layers.encoder_layer_0."));
+    expect(keys(vit, "encoder.layers.encoder_layer_0")).toHaveLength(4 + block.length);
+  });
 });

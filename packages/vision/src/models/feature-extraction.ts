@@ -77,10 +77,13 @@ function resultNames<N extends string>(returnNodes: ReturnNodes<N>): Map<string,
 
 function noSuchNode(model: Module, node: string, names: readonly string[]): ArgumentError {
   const near = nearestNames(node, names);
-  const tops = names.filter((name) => !name.includes("."));
-  const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `at its top are ${tops.join(", ")}`;
+  const hint = model.namedModules().some(([path]) => path === node)
+    ? "evaluation mode does not call this module, or it gives something else than one tensor"
+    : near.length > 0
+      ? `did you mean ${near.join(" or ")}?`
+      : `at its top are ${names.filter((name) => !name.includes(".")).join(", ")}`;
   return new ArgumentError(
-    `createFeatureExtractor: ${model.typeName} has no node "${node}"; ${hint} getGraphNodeNames(model) lists all`,
+    `createFeatureExtractor: ${model.typeName} has no node "${node}"; ${hint} (getGraphNodeNames lists all)`,
   );
 }
 
@@ -98,10 +101,8 @@ function neededModules(model: Module, calls: readonly Call[], wanted: readonly C
   const stateful = new Set(owners.values());
   const last = Math.max(...wanted.map(({ end }) => end));
   const needed = new Set(calls.flatMap(({ begin, module }) => (begin < last && !stateful.has(module) ? module : [])));
-  for (const node of graphOf(
-    wanted.map(({ output }) => output),
-    new Set(),
-  )) {
+  const results = wanted.map(({ output }) => output);
+  for (const node of graphOf(results, new Set())) {
     const owner = owners.get(node);
     if (owner) needed.add(owner);
   }
@@ -109,8 +110,8 @@ function neededModules(model: Module, calls: readonly Call[], wanted: readonly C
 }
 
 /**
- * A part of a module: reading and writing a field of it does so to the module's own field. Modules that are
- * not needed are left out.
+ * A part of a module: reading and writing a field of it does so to the module's own field. What is not needed is left
+ * out.
  */
 class Part extends Module {
   readonly #whole: Module;
@@ -119,12 +120,18 @@ class Part extends Module {
     super();
     this.#whole = whole;
     this.#share("training");
-    const persistent = whole.stateSlots();
-    const buffers = new Set(whole.namedBuffers().map(([name]) => name));
+    for (const [field, child] of whole.namedChildren()) this.#shareChild(field, child, needed);
+    if (needed.has(whole)) this.#shareState();
+  }
+
+  #shareState(): void {
+    const whole = this.#whole;
+    const saved = whole.stateSlots();
+    const buffers = new Map(whole.namedBuffers());
     for (const [field, value] of Object.entries(whole)) {
-      if (value instanceof Module) this.#shareChild(field, value, needed);
-      else if (value instanceof Parameter || buffers.has(field)) this.#share(field);
-      if (buffers.has(field)) this.registerBuffer(field, value as Tensor, { persistent: persistent.has(field) });
+      const buffer = buffers.get(field);
+      if (buffer || value instanceof Parameter) this.#share(field);
+      if (buffer) this.registerBuffer(field, buffer, { persistent: saved.has(field) });
     }
   }
 

@@ -7,7 +7,7 @@ import { dtypeInfo, type Tensor } from "@kindling/core";
 import type { Module } from "@kindling/nn";
 import { formatSummary } from "./summary-table.js";
 import { WorkCounter } from "./summary-work.js";
-import { type Call, tensorsIn, traceCalls } from "./trace.js";
+import { type Call, type TraceObserver, tensorsIn, traceCalls } from "./trace.js";
 
 export interface SummaryOptions {
   /** Levels of layers below the model that the text shows. Default 3. */
@@ -91,7 +91,7 @@ export class Summary {
 }
 
 /** Credits multiply-adds to the innermost call that does them, and to those around it. */
-class WorkMeter {
+class WorkMeter implements TraceObserver {
   readonly #counter: WorkCounter;
   readonly #work = new Map<Call | null, number>();
 
