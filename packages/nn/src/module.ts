@@ -232,7 +232,8 @@ export abstract class Module {
 
   /**
    * Copies a state dict into the module's parameters and buffers, converting dtypes. Nothing is written unless
-   * everything fits.
+   * everything fits. Values that were made on the host in the right dtype, as those of a file, are not in memory twice:
+   * at the next flush they move to the device, and the tensors of the state dict share them until either is written.
    * @throws StateDictError that lists every missing, unexpected and mis-shaped key, and near names
    */
   loadStateDict(stateDict: StateDict, options: LoadStateDictOptions = {}): LoadResult {
