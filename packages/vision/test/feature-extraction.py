@@ -1,4 +1,4 @@
-"""Writes feature-extraction.json.gz: what torchvision 0.14 says of nodes and features, for feature-extraction.test.ts."""
+"""Writes feature-extraction.json.gz: nodes, features and costs of torchvision 0.14, for the tests of surgery."""
 
 import dis
 import gzip
@@ -111,14 +111,40 @@ def features():
     return result
 
 
+def multiply_adds(name):
+    """Of the convolutions and linear layers that a forward at 224 calls, which is all in networks without attention."""
+    model = build(name).eval().to("meta")
+    total = 0
+
+    def count(layer, _, y):
+        nonlocal total
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            total += y.numel() * layer.weight[0].numel()
+
+    for layer in model.modules():
+        layer.register_forward_hook(count)
+    model(torch.empty(1, 3, 224, 224, device="meta"))
+    return total
+
+
+def build(name):
+    slow = name in ("googlenet", "inception_v3")
+    return models.get_model(name, weights=None, **({"init_weights": False} if slow else {}))
+
+
 def main():
     nodes, states = {}, {}
     for name, ends in ENDS.items():
-        model = models.get_model(name, weights=None, **({"init_weights": False} if name in ("googlenet", "inception_v3") else {}))
+        model = build(name)
         nodes[name] = calls_of_modules(model)
         states[name] = {end: list(create_feature_extractor(model, [end]).state_dict()) for end in ends}
         print(name, len(nodes[name]), file=sys.stderr)
-    text = json.dumps({"nodes": nodes, "states": states, "features": features()}, separators=(",", ":"))
+    values = features()
+    for name in [name for name in dir(torch.nn.init) if name.endswith("_") and not name.startswith("_")]:
+        setattr(torch.nn.init, name, lambda t, *_, **__: t)
+    attention = ("vit", "swin", "maxvit")
+    costs = {name: multiply_adds(name) for name in models.list_models(models) if not name.startswith(attention)}
+    text = json.dumps({"nodes": nodes, "states": states, "features": values, "multiplyAdds": costs}, separators=(",", ":"))
     Path(__file__).with_suffix(".json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 

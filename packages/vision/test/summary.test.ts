@@ -1,5 +1,10 @@
-/** Summaries against numbers that torchvision and torchinfo publish, and against counts done by hand. */
+/**
+ * Summaries against numbers that torchvision and torchinfo publish, against what `feature-extraction.py` counted in torch,
+ * and against counts done by hand.
+ */
 
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { ShapeError, type Tensor } from "@kindling/core";
 import {
   Conv2d,
@@ -44,6 +49,15 @@ describe("multiply-adds", () => {
   it.each(published)("of %s are the published %f G", (name, gflops, side) => {
     const { multiplyAdds } = models.summary(models.getModel(name), image(side));
     expect(Math.abs(multiplyAdds / 1e9 - gflops)).toBeLessThan(0.0051);
+  });
+
+  it("of all networks without attention are exactly torch's", () => {
+    const counted: { multiplyAdds: Record<string, number> } = JSON.parse(
+      gunzipSync(readFileSync(new URL("feature-extraction.json.gz", import.meta.url))).toString(),
+    );
+    const names = models.listModels().filter((name) => !/^(vit|swin|maxvit)/.test(name));
+    const ours = names.map((name) => [name, models.summary(models.getModel(name), image()).multiplyAdds]);
+    expect(Object.fromEntries(ours)).toEqual(counted.multiplyAdds);
   });
 
   const of = (model: Module, shape: number[]): number => models.summary(model, shape).multiplyAdds;
