@@ -56,7 +56,7 @@ abstract class WindowAttention extends Module implements Layer {
   protected abstract positionBias(): Tensor;
 
   /** Queries, keys and values of windows [N, windows, tokens, C], each [N, windows, heads, tokens, C / heads]. */
-  protected abstract project(windows: Tensor): [q: Tensor, k: Tensor, v: Tensor];
+  protected abstract project(windows: Tensor): Tensor[];
 
   /** Factor of the scores; what heads learn of it is in the queries. */
   protected abstract readonly scale: number;
@@ -99,6 +99,7 @@ abstract class WindowAttention extends Module implements Layer {
     const mixed = functional.scaledDotProductAttention(q, k, v, {
       attnMask: shifted ? bias.add(this.#shiftMask(layout)) : bias,
       scale: this.scale,
+      // torchvision 0.14 drops weights in evaluation too, which later versions call a bug.
       dropoutP: this.training ? this.attentionDropout : 0,
     });
     const y = this.proj.call(mixed.transpose(2, 3).flatten(3));
@@ -116,10 +117,9 @@ abstract class WindowAttention extends Module implements Layer {
     return where(ids.unsqueeze(-1).eq(ids.unsqueeze(-2)), 0, -100).unsqueeze(1);
   }
 
-  /** [N, windows, tokens, parts·C] → parts tensors [N, windows, heads, tokens, C / heads] */
-  protected heads(x: Tensor): Tensor[] {
-    const { numHeads } = this;
-    return x.chunk(3, -1).map((part) => part.unflatten(-1, [numHeads, -1]).transpose(2, 3));
+  /** [N, windows, tokens, 3·C] → three of [N, windows, heads, tokens, C / heads] */
+  protected heads(qkv: Tensor): Tensor[] {
+    return qkv.chunk(3, -1).map((part) => part.unflatten(-1, [this.numHeads, -1]).transpose(2, 3));
   }
 }
 
@@ -158,8 +158,8 @@ export class ShiftedWindowAttention extends WindowAttention {
     return relativePositionBias(this.relative_position_bias_table, this.relative_position_index);
   }
 
-  protected project(windows: Tensor): [Tensor, Tensor, Tensor] {
-    return this.heads(this.qkv.call(windows)) as [Tensor, Tensor, Tensor];
+  protected project(windows: Tensor): Tensor[] {
+    return this.heads(this.qkv.call(windows));
   }
 }
 
@@ -194,7 +194,7 @@ export class ShiftedWindowAttentionV2 extends WindowAttention {
     return relativePositionBias(table, this.relative_position_index);
   }
 
-  protected project(windows: Tensor): [Tensor, Tensor, Tensor] {
+  protected project(windows: Tensor): Tensor[] {
     const [q, k, v] = this.heads(functional.linear(windows, this.qkv.weight, this.#biasWithoutKeys()));
     const factor = this.logit_scale.clamp(undefined, Math.log(MAX_SCALE)).exp();
     return [functional.normalize(q, { dim: -1 }).mul(factor), functional.normalize(k, { dim: -1 }), v];

@@ -10,7 +10,6 @@ import { fromHost, init, noGrad, ones, randn, type Tensor } from "@kindling/core
 import { BatchNorm2d, type Layer, LayerNorm, type Linear, type Module, ReLU, SiLU } from "@kindling/nn";
 import { models, ops } from "@kindling/vision";
 import { beforeAll, describe, expect, it } from "vitest";
-import { MaxVit, maxvit_t } from "../../dist/models/maxvit.js";
 import { PatchMergingV2, SwinTransformerBlockV2 } from "../../dist/models/swin.js";
 
 interface Structure {
@@ -55,7 +54,7 @@ const STRUCTURE: Record<string, () => Layer> = {
   "swin with parts of v2": () =>
     models.swin_t({ numClasses: 3, block: SwinTransformerBlockV2, downsampleLayer: PatchMergingV2 }),
   "maxvit options": () =>
-    maxvit_t({
+    models.maxvit_t({
       inputSize: [448, 448],
       numClasses: 6,
       mlpDropout: 0.1,
@@ -90,7 +89,7 @@ const COMPUTED: Record<string, () => Layer> = {
     ),
   swin: () => new models.SwinTransformer(SWIN, { stochasticDepthProb: 0.05, numClasses: 3 }),
   "swin v2": () => new models.SwinTransformer(SWIN, { stochasticDepthProb: 0.05, numClasses: 3, ...V2 }),
-  maxvit: () => new MaxVit(MAXVIT, { inputSize: [48, 48], numClasses: 3, expansionRatio: 2.5, mlpRatio: 2 }),
+  maxvit: () => new models.MaxVit(MAXVIT, { inputSize: [48, 48], numClasses: 3, expansionRatio: 2.5, mlpRatio: 2 }),
 };
 
 function expectStructure(model: Module, { state, tree }: Structure): void {
@@ -236,18 +235,20 @@ describe("sizes of images", () => {
       /'imageSize' expected value 384 but got 224/,
     );
     const { DEFAULT } = models.getModelWeights("maxvit_t");
-    await expect(maxvit_t.pretrained(DEFAULT, { inputSize: [448, 448] }, nothing)).rejects.toThrow(
+    await expect(models.maxvit_t.pretrained(DEFAULT, { inputSize: [448, 448] }, nothing)).rejects.toThrow(
       /'inputSize' expected value 224/,
     );
-    await expect(maxvit_t.pretrained(DEFAULT, { inputSize: [224, 224] }, nothing)).resolves.toBeInstanceOf(MaxVit);
+    await expect(models.maxvit_t.pretrained(DEFAULT, { inputSize: [224, 224] }, nothing)).resolves.toBeInstanceOf(
+      models.MaxVit,
+    );
   });
 
   it("that a model was not built for are refused", () => {
     expect(() => COMPUTED.vit().call(randn([1, 3, 40, 32]))).toThrow(/\[1, 3, 40, 32\].*\[N, 3, 32, 32\]/);
     expect(() => models.vit_b_16({ imageSize: 100 })).toThrow(/100 is no multiple of the patch size 16/);
     expect(() => COMPUTED.maxvit().call(randn([1, 3, 64, 64]))).toThrow(/map is \[1, 8, 16, 16\].*12 × 12/);
-    expect(() => maxvit_t({ inputSize: [224, 448] })).toThrow(/\[224, 448\]; images are square/);
-    expect(() => maxvit_t({ inputSize: [256, 256] })).toThrow(/sides 64, 32, 16, 8.*multiple of 224/);
+    expect(() => models.maxvit_t({ inputSize: [224, 448] })).toThrow(/\[224, 448\]; images are square/);
+    expect(() => models.maxvit_t({ inputSize: [256, 256] })).toThrow(/sides 64, 32, 16, 8.*multiple of 224/);
     expect(() => models.interpolateEmbeddings(32, 8, {})).toThrow(/no "encoder.pos_embedding"/);
     const state = { "encoder.pos_embedding": ones([1, 16, 3]) };
     expect(() => models.interpolateEmbeddings(32, 8, state)).toThrow(/\[1, 16, 3\].*side²/);
@@ -293,7 +294,7 @@ describe("training", () => {
     for (const scale of scales) expect(scale).toBeCloseTo(Math.log(10), 6);
     const table = "attn.relative_position_bias_table";
     expect(await ratio(models.swin_t().stateDict().get(`features.7.0.${table}`)!, 0.02)).toBeCloseTo(1, 1);
-    const maxvit = maxvit_t();
+    const maxvit = models.maxvit_t();
     const layer = "blocks.3.layers.0.layers";
     for (const path of [`${layer}.MBconv.layers.conv_c`, `${layer}.grid_attention.mlp_layer.1`, "classifier.5"])
       expect(await ratio(weight(maxvit, path), 0.02)).toBeCloseTo(1, 1);
