@@ -250,7 +250,8 @@ class Pickler {
     this.inStateDict = isStateDict;
     this.saveEntries(map);
     this.inStateDict = outer;
-    if (isOrdered && map.attributes.size > 0) this.saveState(map.attributes);
+    const attributes = isOrdered ? map.attributes : versionsOf(map);
+    if (attributes.size > 0) this.saveState(attributes);
   }
 
   private isStateDict(map: ReadonlyMap<unknown, unknown>): boolean {
@@ -273,6 +274,12 @@ class Pickler {
     this.saveDict({}, attributes);
     this.out.opcode(Op.BUILD);
   }
+}
+
+/** The versions of modules that a module's state dict carries, under the name that torch keeps them by. */
+function versionsOf(stateDict: ReadonlyMap<unknown, unknown>): ReadonlyMap<string, unknown> {
+  const { metadata } = stateDict as { readonly metadata?: unknown };
+  return new Map(metadata instanceof Map ? [["_metadata", metadata]] : []);
 }
 
 /** The ranges of the batches that CPython writes; one item alone needs no mark. */

@@ -33,7 +33,7 @@ export {
 } from "./efficientnet.js";
 export {
   createFeatureExtractor,
-  type FeatureExtractor,
+  FeatureExtractor,
   getGraphNodeNames,
   type ReturnNodes,
   type TraceOptions,
@@ -91,7 +91,7 @@ export {
   shufflenet_v2_x2_0,
 } from "./shufflenetv2.js";
 export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from "./squeezenet.js";
-export { type LayerSummary, type Summary, type SummaryOptions, summary } from "./summary.js";
+export { type LayerSummary, Summary, type SummaryOptions, summary } from "./summary.js";
 export {
   SwinTransformer,
   type SwinTransformerOptions,

@@ -86,6 +86,10 @@ class MLPBlock extends MLP {
       }
   }
 
+  override get stateVersion(): number {
+    return 2;
+  }
+
   /** Files from before torchvision 0.13 call the two maps `linear_1` and `linear_2`. */
   override adaptStateDict(stateDict: Map<string, Tensor>, prefix: string): void {
     for (const [old, now] of [
