@@ -126,7 +126,7 @@ abstract class WindowAttention extends Module implements Layer {
 /** Which region of the shifted map each token of each window belongs to: [windows, tokens], int32. */
 function regions([tall, wide]: Pair, { grid: [rows, columns], shift }: Layout): Tensor {
   const band = (at: number, size: number, window: number, by: number): number =>
-    by === 0 || at < size - window ? 0 : at < size - by ? 1 : 2;
+    at < size - window ? 0 : at < size - by ? 1 : 2;
   const tokens = tall * wide;
   const ids = new Int32Array(rows * columns * tokens);
   for (let i = 0; i < ids.length; i++) {

@@ -49,8 +49,8 @@ STRUCTURE = {
     ),
 }
 
-# Small models with the shapes of inputs: maps that are padded, that are one window, or narrower than one.
-SWIN_INPUTS = [[2, 3, 12, 40], [1, 3, 13, 41], [1, 3, 6, 20], [2, 3, 2, 4], [1, 3, 5, 100]]
+# Small models with the shapes of inputs: maps of some windows, padded or not, of one, and narrower than one.
+SWIN_INPUTS = [[2, 3, 24, 80], [1, 3, 26, 82], [1, 3, 6, 20], [2, 3, 2, 4], [1, 3, 5, 100]]
 COMPUTED = {
     "vit": (lambda: VisionTransformer(32, 8, 2, 3, 12, 20, num_classes=4), [[2, 3, 32, 32]]),
     "vit with convolutions": (
