@@ -22,7 +22,7 @@ const torchvision: Record<string, Torchvision> = JSON.parse(
 const stateOf = (model: Module) => [...model.stateDict()].map(([name, t]) => [name, t.dtype, [...t.shape]]);
 const parametersOf = (model: Module): number => model.parameters().reduce((n, p) => n + p.numel, 0);
 
-function expectLike(model: Layer, want: Torchvision): void {
+function expectLike(model: Module, want: Torchvision): void {
   expect(stateOf(model)).toEqual(want.state);
   expect(parametersOf(model)).toBe(want.parameters);
   if (want.tree) expect(`${model}`).toBe(want.tree);
