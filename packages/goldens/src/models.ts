@@ -8,7 +8,7 @@ import { buildInputs, buildModel, disposeModel, type ModelFixture } from "./mode
 import { Mismatch, NotBuilt, type Tally } from "./report.js";
 import { OUTPUTS } from "./tolerances.js";
 
-interface ForwardFixture extends ModelFixture {
+export interface ForwardFixture extends ModelFixture {
   params: number;
   state: [name: string, dtype: string, shape: number[]][];
   out?: Record<string, Encoded>;
@@ -20,11 +20,15 @@ const SHORT: Readonly<Record<string, string>> = { float32: "f32", int64: "i64", 
 /** Runs every fixture of `models/`. */
 export async function runModels(directory: string, tally: Tally): Promise<void> {
   for (const name of fixtureNames(join(directory, "models"))) {
-    await tally.run(`models/${name}`, () => checkForward(readJson(join(directory, "models", `${name}.json`))));
+    await tally.run(
+      `models/${name}`,
+      async () => `${await forwardError(readJson(join(directory, "models", `${name}.json`)))}`,
+    );
   }
 }
 
-async function checkForward(fixture: ForwardFixture): Promise<string> {
+/** The error of the logits in evaluation mode. @throws Mismatch beyond the tolerance, or if the model is another */
+export async function forwardError(fixture: ForwardFixture): Promise<Worst> {
   const { group = "classification", out: wanted } = fixture;
   if (!wanted || !(group in OUTPUTS)) throw new NotBuilt(`${group} models are not built yet`);
   const model = await buildModel(fixture);
@@ -39,7 +43,7 @@ async function checkForward(fixture: ForwardFixture): Promise<string> {
   } finally {
     disposeModel(model);
   }
-  return worst.toString();
+  return worst;
 }
 
 /** The names, dtypes, shapes and order of the state dict, and the number of parameters. */
