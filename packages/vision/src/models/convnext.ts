@@ -6,7 +6,6 @@ import {
   Conv2d,
   Flatten,
   GELU,
-  init,
   type Layer,
   LayerNorm,
   Linear,
@@ -16,6 +15,8 @@ import {
 } from "@kindling/nn";
 import { Conv2dNormActivation, type NormLayer, Permute, StochasticDepth } from "../ops/index.js";
 import { builder } from "./builder.js";
+import { initialize, truncatedNormal } from "./initialize.js";
+import { fineLayerNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Layer norm over the channels of each pixel. x: [N, C, H, W]. */
@@ -39,12 +40,7 @@ export class CNBlock extends Module implements Layer {
   block: Sequential;
   stochastic_depth: Layer;
 
-  constructor(
-    dim: number,
-    layerScale: number,
-    stochasticDepthProb: number,
-    normLayer: NormLayer = (channels) => new LayerNorm(channels, { eps: 1e-6 }),
-  ) {
+  constructor(dim: number, layerScale: number, stochasticDepthProb: number, normLayer: NormLayer = fineLayerNorm) {
     super();
     this.layer_scale = new Parameter(full([dim, 1, 1], layerScale));
     this.block = new Sequential(
@@ -106,15 +102,7 @@ export class ConvNeXt extends Module implements Layer {
     this.avgpool = new AdaptiveAvgPool2d(1);
     const channels = last.outChannels ?? last.inputChannels;
     this.classifier = new Sequential(normLayer(channels), new Flatten(), new Linear(channels, numClasses));
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (!(m instanceof Conv2d || m instanceof Linear)) continue;
-      init.truncNormal_(m.weight, 0, 0.02);
-      if (m.bias) init.zeros_(m.bias);
-    }
+    initialize(this, { conv: truncatedNormal(0.02), linear: truncatedNormal(0.02) });
   }
 
   /** x: [N, 3, H, W], 32×32 at least, gives logits [N, numClasses]. */

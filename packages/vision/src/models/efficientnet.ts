@@ -4,9 +4,7 @@ import { ArgumentError, type Tensor } from "@kindling/core";
 import {
   AdaptiveAvgPool2d,
   BatchNorm2d,
-  Conv2d,
   Dropout,
-  GroupNorm,
   init,
   type Layer,
   Linear,
@@ -24,6 +22,8 @@ import {
 } from "../ops/index.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
+import { heFanOut, initialize } from "./initialize.js";
+import { slowBatchNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** What all blocks of a stage share, with channel counts as they are built. */
@@ -154,20 +154,8 @@ export class EfficientNet extends Module implements Layer {
     );
     this.avgpool = new AdaptiveAvgPool2d(1);
     this.classifier = new Sequential(new Dropout({ p: dropout, inplace: true }), new Linear(lastChannel, numClasses));
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out" });
-      else if (m instanceof BatchNorm2d || m instanceof GroupNorm) {
-        if (m.weight) init.ones_(m.weight);
-      } else if (m instanceof Linear) {
-        const range = 1 / Math.sqrt(m.outFeatures);
-        init.uniform_(m.weight, -range, range);
-      } else continue;
-      if (m.bias) init.zeros_(m.bias);
-    }
+    const range = 1 / Math.sqrt(numClasses);
+    initialize(this, { conv: heFanOut, linear: (weight) => void init.uniform_(weight, -range, range) });
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */
@@ -263,7 +251,6 @@ function scaled({ stem, rows }: Table, widthMult = 1, depthMult = 1): MBConvConf
   }));
 }
 
-const slowNorm: NormLayer = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.01 });
 const v2Norm: NormLayer = (channels) => new BatchNorm2d(channels, { eps: 1e-3 });
 
 /** B0 with one of the paper's compound scalings of width and depth, which go with more dropout. */
@@ -298,13 +285,13 @@ export const efficientnet_b4 = builder("efficientnet_b4", (options: EfficientNet
   efficientNet(1.4, 1.8, { dropout: 0.4 }, options),
 );
 export const efficientnet_b5 = builder("efficientnet_b5", (options: EfficientNetOptions) =>
-  efficientNet(1.6, 2.2, { dropout: 0.4, normLayer: slowNorm }, options),
+  efficientNet(1.6, 2.2, { dropout: 0.4, normLayer: slowBatchNorm }, options),
 );
 export const efficientnet_b6 = builder("efficientnet_b6", (options: EfficientNetOptions) =>
-  efficientNet(1.8, 2.6, { dropout: 0.5, normLayer: slowNorm }, options),
+  efficientNet(1.8, 2.6, { dropout: 0.5, normLayer: slowBatchNorm }, options),
 );
 export const efficientnet_b7 = builder("efficientnet_b7", (options: EfficientNetOptions) =>
-  efficientNet(2, 3.1, { dropout: 0.5, normLayer: slowNorm }, options),
+  efficientNet(2, 3.1, { dropout: 0.5, normLayer: slowBatchNorm }, options),
 );
 export const efficientnet_v2_s = builder("efficientnet_v2_s", (options: EfficientNetOptions) =>
   efficientNetV2(V2_S, 0.2, options),

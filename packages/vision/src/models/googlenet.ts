@@ -3,7 +3,6 @@
 import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import {
   AdaptiveAvgPool2d,
-  BatchNorm2d,
   Conv2d,
   Dropout,
   functional,
@@ -210,17 +209,9 @@ export class GoogLeNet extends Module {
     this.fc = new Linear(1024, numClasses);
     this.auxLogits = auxLogits;
     this.transformInput = transformInput;
-    if (initWeights) this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d || m instanceof Linear) init.truncNormal_(m.weight, 0, 0.01, -2, 2);
-      else if (m instanceof BatchNorm2d) {
-        if (m.weight) init.ones_(m.weight);
-        if (m.bias) init.zeros_(m.bias);
-      }
-    }
+    if (!initWeights) return;
+    for (const layer of this.modules())
+      if (layer instanceof Conv2d || layer instanceof Linear) init.truncNormal_(layer.weight, 0, 0.01);
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]; in training mode, with auxiliary classifiers, those of all three. */

@@ -2,6 +2,7 @@
 
 import { type Tensor, tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, type ConvLayerOptions, type functional, type Layer, Module } from "@kindling/nn";
+import { IMAGENET_MEAN, IMAGENET_STD } from "../transforms/index.js";
 
 export interface BasicConv2dOptions extends Omit<ConvLayerOptions, "bias"> {
   readonly kernelSize: functional.Sizes;
@@ -32,16 +33,13 @@ export const basicConv2d: ConvBlock = (inChannels, outChannels, options) =>
 /** The layers one after the other. */
 export const chain = (x: Tensor, ...layers: Layer[]): Tensor => layers.reduce((y, layer) => layer.call(y), x);
 
-const MEAN = [0.485, 0.456, 0.406];
-const STD = [0.229, 0.224, 0.225];
-
 /**
  * Images [N, 3, H, W] normalised by ImageNet's mean and deviation, as torchvision's other models take them, in the range
  * −1 to 1 that published Inception weights were trained with.
  */
 export function toUnitRange(x: Tensor): Tensor {
   const perChannel = (values: number[]): Tensor => tensor(values).reshape([1, 3, 1, 1]);
-  const scale = perChannel(STD.map((std) => std / 0.5));
-  const shift = perChannel(MEAN.map((mean) => (mean - 0.5) / 0.5));
+  const scale = perChannel(IMAGENET_STD.map((std) => std / 0.5));
+  const shift = perChannel(IMAGENET_MEAN.map((mean) => (mean - 0.5) / 0.5));
   return x.mul(scale).add(shift);
 }

@@ -6,7 +6,6 @@
 import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import {
   AdaptiveAvgPool2d,
-  BatchNorm2d,
   Conv2d,
   Dropout,
   functional,
@@ -323,14 +322,9 @@ export class Inception3 extends Module {
 
   #initialize(): void {
     const auxHead = this.AuxLogits instanceof InceptionAux ? this.AuxLogits.fc : null;
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d || m instanceof Linear)
-        init.truncNormal_(m.weight, 0, m === auxHead ? 0.001 : 0.1, -2, 2);
-      else if (m instanceof BatchNorm2d) {
-        if (m.weight) init.ones_(m.weight);
-        if (m.bias) init.zeros_(m.bias);
-      }
-    }
+    for (const layer of this.modules())
+      if (layer instanceof Conv2d || layer instanceof Linear)
+        init.truncNormal_(layer.weight, 0, layer === auxHead ? 0.001 : 0.1);
   }
 
   /**

@@ -9,7 +9,6 @@ import {
   Flatten,
   GELU,
   Identity,
-  init,
   type Layer,
   LayerNorm,
   Linear,
@@ -27,7 +26,9 @@ import {
   StochasticDepth,
 } from "../ops/index.js";
 import { builder, fixedOption } from "./builder.js";
+import { initialize, normal } from "./initialize.js";
 import { PartitionAttentionLayer } from "./maxvit-attention.js";
+import { layerNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** The sizes in Table 1 of the paper. */
@@ -86,7 +87,6 @@ const OPTIONS = [
 ] as const satisfies (keyof MaxVitOptions)[];
 
 const quickNorm: NormLayer = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.99 });
-const layerNorm: NormLayer = (channels) => new LayerNorm(channels);
 
 /** What all layers of a model share. */
 type LayerOptions = Pick<MaxVitConfig, "partitionSize" | "headDim"> &
@@ -188,17 +188,7 @@ export class MaxVit extends Module implements Layer {
       layerShapes(config, maps, stochasticDepthProb).map((shapes) => new MaxVitBlock(shapes, shared)),
     );
     this.classifier = classifier(config.blockChannels.at(-1) ?? config.stemChannels, numClasses);
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof BatchNorm2d) {
-        if (m.weight) init.ones_(m.weight);
-      } else if (m instanceof Conv2d || m instanceof Linear) init.normal_(m.weight, 0, 0.02);
-      else continue;
-      if (m.bias) init.zeros_(m.bias);
-    }
+    initialize(this, { conv: normal(0.02), linear: normal(0.02) });
   }
 
   /** x: [N, 3, ...inputSize] gives logits [N, numClasses]. */

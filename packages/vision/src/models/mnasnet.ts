@@ -4,10 +4,23 @@
  */
 
 import { ArgumentError, type Tensor } from "@kindling/core";
-import { BatchNorm2d, Conv2d, Dropout, init, type Layer, Linear, Module, ReLU, Sequential } from "@kindling/nn";
+import {
+  BatchNorm2d,
+  Conv2d,
+  Dropout,
+  init,
+  type Layer,
+  Linear,
+  Module,
+  type Parameter,
+  ReLU,
+  Sequential,
+} from "@kindling/nn";
 import { builder, type ModelBuilder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
+import { heFanOut, initialize } from "./initialize.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
+import { depthwise, pointwise } from "./separable.js";
 
 /** A stack of the network: channels, kernel, stride of the first block, expansion, repeats. */
 type Row = readonly [out: number, k: number, s: number, exp: number, n: number];
@@ -31,19 +44,6 @@ const MOMENTUM = 1 - 0.9997;
 const scaled = (channels: number, alpha: number): number => makeDivisible(channels * alpha, 8);
 
 const batchNorm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { momentum: MOMENTUM });
-
-function pointwise(inputs: number, outputs: number): Conv2d {
-  return new Conv2d(inputs, outputs, 1, { bias: false });
-}
-
-function depthwise(channels: number, kernel: number, stride: number): Conv2d {
-  return new Conv2d(channels, channels, kernel, {
-    stride,
-    padding: Math.floor(kernel / 2),
-    groups: channels,
-    bias: false,
-  });
-}
 
 /** Expand, depthwise, project without an activation; with a shortcut where the shape stays. */
 export class InvertedResidual extends Module implements Layer {
@@ -109,17 +109,9 @@ export class MNASNet extends Module implements Layer {
       .append(batchNorm(LAST))
       .append(new ReLU({ inplace: true }));
     this.classifier = new Sequential(new Dropout({ p: dropout, inplace: true }), new Linear(LAST, numClasses));
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out", nonlinearity: "relu" });
-      else if (m instanceof Linear) {
-        init.kaimingUniform_(m.weight, { mode: "fan_out", nonlinearity: "sigmoid" });
-        if (m.bias) init.zeros_(m.bias);
-      }
-    }
+    const linear = (weight: Parameter): void =>
+      void init.kaimingUniform_(weight, { mode: "fan_out", nonlinearity: "sigmoid" });
+    initialize(this, { conv: heFanOut, linear });
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */

@@ -1,23 +1,12 @@
 /** MobileNetV2 (Sandler et al. 2018), with torchvision's names. */
 
 import { ArgumentError, type Tensor } from "@kindling/core";
-import {
-  BatchNorm2d,
-  Conv2d,
-  Dropout,
-  functional,
-  GroupNorm,
-  init,
-  type Layer,
-  Linear,
-  Module,
-  ReLU6,
-  Sequential,
-} from "@kindling/nn";
+import { Conv2d, Dropout, functional, type Layer, Linear, Module, ReLU6, Sequential } from "@kindling/nn";
 import { type ActivationLayer, batchNorm2d, Conv2dNormActivation, type NormLayer } from "../ops/index.js";
 import { roundHalfEven } from "../transforms/numbers.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
+import { heFanOut, initialize, normal } from "./initialize.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Table 2 of the paper: expansion, channels, repeats, stride of the first. */
@@ -137,18 +126,7 @@ export class MobileNetV2 extends Module implements Layer {
       new Conv2dNormActivation(inputs, this.lastChannel, { kernelSize: 1, normLayer, activationLayer: relu6 }),
     );
     this.classifier = new Sequential(new Dropout({ p: dropout }), new Linear(this.lastChannel, numClasses));
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out" });
-      else if (m instanceof BatchNorm2d || m instanceof GroupNorm) {
-        if (m.weight) init.ones_(m.weight);
-      } else if (m instanceof Linear) init.normal_(m.weight, 0, 0.01);
-      else continue;
-      if (m.bias) init.zeros_(m.bias);
-    }
+    initialize(this, { conv: heFanOut, linear: normal(0.01) });
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */

@@ -3,13 +3,9 @@
 import { ArgumentError, type Tensor } from "@kindling/core";
 import {
   AdaptiveAvgPool2d,
-  BatchNorm2d,
-  Conv2d,
   Dropout,
-  GroupNorm,
   Hardsigmoid,
   Hardswish,
-  init,
   type Layer,
   Linear,
   Module,
@@ -19,6 +15,8 @@ import {
 import { type ActivationLayer, Conv2dNormActivation, type NormLayer, SqueezeExcitation } from "../ops/index.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
+import { heFanOut, initialize, normal } from "./initialize.js";
+import { slowBatchNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Tables 1 and 2 of the paper: kernel, expansion, output, squeeze-excitation, activation, stride. */
@@ -95,8 +93,6 @@ const OPTIONS = [
   "normLayer",
 ] as const satisfies (keyof MobileNetV3Options)[];
 
-const slowNorm: NormLayer = (channels) => new BatchNorm2d(channels, { eps: 1e-3, momentum: 0.01 });
-
 /** Expand, depthwise, squeeze and excite, project; with a shortcut where the shape stays. */
 export class InvertedResidual extends Module implements Layer {
   block: Sequential;
@@ -150,7 +146,7 @@ export class MobileNetV3 extends Module implements Layer {
   constructor(settings: readonly InvertedResidualConfig[], lastChannel: number, options: MobileNetV3Options = {}) {
     super();
     checkOptions("MobileNetV3", options, OPTIONS);
-    const { numClasses = 1000, dropout = 0.2, normLayer = slowNorm } = options;
+    const { numClasses = 1000, dropout = 0.2, normLayer = slowBatchNorm } = options;
     const [first] = settings;
     if (!first) throw new ArgumentError("MobileNetV3: no blocks were given");
     const activationLayer: ActivationLayer = (o) => new Hardswish(o);
@@ -167,18 +163,7 @@ export class MobileNetV3 extends Module implements Layer {
       new Dropout({ p: dropout, inplace: true }),
       new Linear(lastChannel, numClasses),
     );
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out" });
-      else if (m instanceof BatchNorm2d || m instanceof GroupNorm) {
-        if (m.weight) init.ones_(m.weight);
-      } else if (m instanceof Linear) init.normal_(m.weight, 0, 0.01);
-      else continue;
-      if (m.bias) init.zeros_(m.bias);
-    }
+    initialize(this, { conv: heFanOut, linear: normal(0.01) });
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */

@@ -1,17 +1,7 @@
 /** RegNetX and RegNetY (Radosavovic et al. 2020), with torchvision's names. */
 
 import { ArgumentError, type Tensor } from "@kindling/core";
-import {
-  AdaptiveAvgPool2d,
-  BatchNorm2d,
-  Conv2d,
-  init,
-  type Layer,
-  Linear,
-  Module,
-  ReLU,
-  Sequential,
-} from "@kindling/nn";
+import { AdaptiveAvgPool2d, Conv2d, type Layer, Linear, Module, ReLU, Sequential } from "@kindling/nn";
 import {
   type ActivationLayer,
   batchNorm2d,
@@ -19,15 +9,11 @@ import {
   type NormLayer,
   SqueezeExcitation,
 } from "../ops/index.js";
+import { roundHalfEven } from "../transforms/numbers.js";
 import { builder } from "./builder.js";
 import { makeDivisible } from "./channels.js";
+import { heFanOut, initialize, normal } from "./initialize.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
-
-/** The nearest integer, the even one of two that are equally near, as torch and Python round. */
-function roundHalfEven(x: number): number {
-  const rounded = Math.round(x);
-  return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
 
 /** A point of the design space (Section 3.3 of the paper). */
 export interface RegNetParams {
@@ -256,20 +242,8 @@ export class RegNet extends Module implements Layer {
     }
     this.avgpool = new AdaptiveAvgPool2d([1, 1]);
     this.fc = new Linear(widthIn, numClasses);
-    this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out" });
-      else if (m instanceof BatchNorm2d) {
-        if (m.weight) init.ones_(m.weight);
-        if (m.bias) init.zeros_(m.bias);
-      } else if (m instanceof Linear) {
-        init.normal_(m.weight, 0, 0.01);
-        if (m.bias) init.zeros_(m.bias);
-      }
-    }
+    initialize(this, { linear: normal(0.01) });
+    for (const layer of this.modules()) if (layer instanceof Conv2d) heFanOut(layer.weight);
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */

@@ -19,6 +19,7 @@ import {
 } from "@kindling/nn";
 import { batchNorm2d, type NormLayer } from "../ops/index.js";
 import { builder, fixedOption, type ModelBuilder } from "./builder.js";
+import { heFanOut, initialize } from "./initialize.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 function conv3x3(inPlanes: number, outPlanes: number, stride = 1, groups = 1, dilation = 1): Conv2d {
@@ -171,13 +172,7 @@ export class ResNet extends Module implements Layer {
   }
 
   #initialize(zeroInitResidual: boolean): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out", nonlinearity: "relu" });
-      else if (m instanceof BatchNorm2d || m instanceof GroupNorm) {
-        if (m.weight) init.ones_(m.weight);
-        if (m.bias) init.zeros_(m.bias);
-      }
-    }
+    initialize(this, { conv: heFanOut });
     if (!zeroInitResidual) return;
     for (const m of this.modules()) {
       const last = m instanceof Bottleneck ? m.bn3 : m instanceof BasicBlock ? m.bn2 : null;

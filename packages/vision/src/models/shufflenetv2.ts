@@ -4,14 +4,7 @@ import { ArgumentError, cat, type Tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, functional, type Layer, Linear, MaxPool2d, Module, ReLU, Sequential } from "@kindling/nn";
 import { builder } from "./builder.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
-
-function depthwise(channels: number, stride: number): Conv2d {
-  return new Conv2d(channels, channels, 3, { stride, padding: 1, groups: channels, bias: false });
-}
-
-function pointwise(inChannels: number, outChannels: number): Conv2d {
-  return new Conv2d(inChannels, outChannels, 1, { bias: false });
-}
+import { depthwise, pointwise } from "./separable.js";
 
 /** Half the channels pass a branch (all of them at stride 2, through two branches), then the channels are shuffled. */
 export class InvertedResidual extends Module implements Layer {
@@ -32,7 +25,7 @@ export class InvertedResidual extends Module implements Layer {
     this.branch1 =
       stride > 1
         ? new Sequential(
-            depthwise(inputs, stride),
+            depthwise(inputs, 3, stride),
             new BatchNorm2d(inputs),
             pointwise(inputs, half),
             new BatchNorm2d(half),
@@ -43,7 +36,7 @@ export class InvertedResidual extends Module implements Layer {
       pointwise(stride > 1 ? inputs : half, half),
       new BatchNorm2d(half),
       new ReLU({ inplace: true }),
-      depthwise(half, stride),
+      depthwise(half, 3, stride),
       new BatchNorm2d(half),
       pointwise(half, half),
       new BatchNorm2d(half),

@@ -3,7 +3,7 @@
  * as in Swin (Liu et al. 2021), and with the cosines of Swin V2 (Liu et al. 2022).
  */
 
-import { cat, empty, fromHost, noGrad, ones, type Tensor, where, zeros } from "@kindling/core";
+import { cat, empty, fromHost, full, type Tensor, where, zeros } from "@kindling/core";
 import { functional, init, type Layer, Linear, Module, Parameter, ReLU, Sequential } from "@kindling/nn";
 import { relativePositionBias, relativePositionIndex, relativePositions } from "./relative-position.js";
 
@@ -179,7 +179,7 @@ export class ShiftedWindowAttentionV2 extends WindowAttention {
   constructor(options: WindowAttentionOptions) {
     super(options);
     const { windowSize, numHeads } = options;
-    this.logit_scale = new Parameter(noGrad(() => ones([numHeads, 1, 1]).mul(Math.log(10))));
+    this.logit_scale = new Parameter(full([numHeads, 1, 1], Math.log(10)));
     this.relative_coords_table = this.registerBuffer("relative_coords_table", logCoordinates(windowSize));
     this.relative_position_index = this.registerBuffer("relative_position_index", flatIndex(windowSize));
     this.cpb_mlp = new Sequential(

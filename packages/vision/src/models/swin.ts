@@ -4,20 +4,11 @@
  */
 
 import type { Tensor } from "@kindling/core";
-import {
-  AdaptiveAvgPool2d,
-  Conv2d,
-  Flatten,
-  GELU,
-  init,
-  type Layer,
-  LayerNorm,
-  Linear,
-  Module,
-  Sequential,
-} from "@kindling/nn";
+import { AdaptiveAvgPool2d, Conv2d, Flatten, GELU, type Layer, Linear, Module, Sequential } from "@kindling/nn";
 import { MLP, type NormLayer, Permute, StochasticDepth } from "../ops/index.js";
 import { builder, type ModelBuilder } from "./builder.js";
+import { initialize, truncatedNormal } from "./initialize.js";
+import { layerNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 import {
   type Pair,
@@ -25,8 +16,6 @@ import {
   ShiftedWindowAttentionV2,
   type WindowAttentionOptions,
 } from "./swin-attention.js";
-
-const layerNorm: NormLayer = (channels) => new LayerNorm(channels);
 
 /** The four neighbours of each 2×2 square as one token; an odd edge is padded. [N, H, W, C] → [N, H/2, W/2, 4·C] */
 function squares(x: Tensor): Tensor {
@@ -202,11 +191,7 @@ export class SwinTransformer extends Module implements Layer {
     this.avgpool = new AdaptiveAvgPool2d(1);
     this.flatten = new Flatten();
     this.head = new Linear(numFeatures, numClasses);
-    for (const m of this.modules())
-      if (m instanceof Linear) {
-        init.truncNormal_(m.weight, 0, 0.02);
-        if (m.bias) init.zeros_(m.bias);
-      }
+    initialize(this, { linear: truncatedNormal(0.02) });
   }
 
   /** x: [N, 3, H, W] gives logits [N, numClasses]. */

@@ -6,7 +6,6 @@ import {
   BatchNorm2d,
   Conv2d,
   Dropout,
-  init,
   type Layer,
   Linear,
   MaxPool2d,
@@ -15,6 +14,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder, type ModelBuilder } from "./builder.js";
+import { heFanOut, initialize, normal } from "./initialize.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Channels of the five stages. */
@@ -58,17 +58,7 @@ export class VGG extends Module implements Layer {
       new Dropout({ p: dropout }),
       new Linear(4096, numClasses),
     );
-    if (initWeights) this.#initialize();
-  }
-
-  #initialize(): void {
-    for (const m of this.modules()) {
-      if (m instanceof Conv2d) init.kaimingNormal_(m.weight, { mode: "fan_out", nonlinearity: "relu" });
-      else if (m instanceof Linear) init.normal_(m.weight, 0, 0.01);
-      else if (m instanceof BatchNorm2d && m.weight) init.ones_(m.weight);
-      else continue;
-      if (m.bias) init.zeros_(m.bias);
-    }
+    if (initWeights) initialize(this, { conv: heFanOut, linear: normal(0.01) });
   }
 
   /** x: [N, 3, H, W], 32 pixels or more a side, gives logits [N, numClasses]. */

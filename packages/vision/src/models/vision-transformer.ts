@@ -8,7 +8,6 @@ import {
   GELU,
   init,
   type Layer,
-  LayerNorm,
   Linear,
   Module,
   MultiheadAttention,
@@ -19,6 +18,7 @@ import {
 } from "@kindling/nn";
 import { type ActivationLayer, Conv2dNormActivation, MLP, type NormLayer } from "../ops/index.js";
 import { builder, fixedOption, type ModelBuilder } from "./builder.js";
+import { fineLayerNorm } from "./norms.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** The sizes in Table 1 of the paper, and the side of a patch, which the names end in. */
@@ -72,8 +72,6 @@ const OPTIONS = [
   "normLayer",
   "convStemConfigs",
 ] as const satisfies (keyof VisionTransformerOptions)[];
-
-const layerNorm: NormLayer = (channels) => new LayerNorm(channels, { eps: 1e-6 });
 
 /** The MLP of a transformer layer. */
 class MLPBlock extends MLP {
@@ -170,7 +168,13 @@ export class VisionTransformer extends Module implements Layer {
   constructor(config: VisionTransformerConfig, options: VisionTransformerOptions = {}) {
     super();
     checkOptions("VisionTransformer", options, OPTIONS);
-    const { imageSize = 224, dropout = 0, attentionDropout = 0, normLayer = layerNorm, numClasses = 1000 } = options;
+    const {
+      imageSize = 224,
+      dropout = 0,
+      attentionDropout = 0,
+      normLayer = fineLayerNorm,
+      numClasses = 1000,
+    } = options;
     const { patchSize, hiddenDim } = config;
     if (imageSize % patchSize !== 0)
       throw new ArgumentError(
