@@ -22,6 +22,12 @@ describe("the engine", () => {
     expect((await leaf.grad!.data())[0]).toBe(1);
   });
 
+  it("takes views of a view whose values were read", async () => {
+    const view = k.tensor([1, 2, 3, 4]).reshape([2, 2]).t();
+    expect([...(await view.data())]).toEqual([1, 3, 2, 4]);
+    expect([...(await view.flatten().slice(0, 1, 3).data())]).toEqual([3, 2]);
+  });
+
   it("makes no kernel of more buffers than every WebGPU adapter binds", async () => {
     const parts = Array.from({ length: 30 }, (_, i) =>
       k

@@ -20,10 +20,10 @@ export function make(op: Op, key: string, inputs: readonly Node[], shape: readon
   return node;
 }
 
-/** Whether a node is one number, in whatever shape. */
+/** Whether a node is one number, in whatever shape. A view that has been computed no longer knows what it is a view of. */
 function isConstant(node: Node): boolean {
   let base = node;
-  while (base.op.kind === "move") base = base.inputs[0];
+  while (base.op.kind === "move" && base.inputs.length > 0) base = base.inputs[0];
   return base.op.kind === "const";
 }
 
