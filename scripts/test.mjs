@@ -59,8 +59,35 @@ async function goldens(args) {
   return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-/** All operators and optimizers, and one network forward, backward and trained: minutes on an adapter in software. */
-const onWebGpu = ["--device", "webgpu", "--filter", "^(ops|optim)/|^(models|grads)/shufflenet_v2_x0_5$|^sample/"];
+/** A model of each family. */
+const FAMILIES = [
+  "alexnet",
+  "convnext_tiny",
+  "densenet121",
+  "efficientnet_b0",
+  "googlenet",
+  "inception_v3",
+  "maxvit_t",
+  "mnasnet0_75",
+  "mobilenet_v2",
+  "mobilenet_v3_small",
+  "regnet_y_400mf",
+  "resnet18",
+  "shufflenet_v2_x0_5",
+  "squeezenet1_1",
+  "swin_t",
+  "swin_v2_t",
+  "vgg11",
+  "vit_b_32",
+];
+
+/** Operators, optimizers, each family forward, one network backward and trained: minutes on an adapter in software. */
+const onWebGpu = [
+  "--device",
+  "webgpu",
+  "--filter",
+  `^(ops|optim)/|^models/(${FAMILIES.join("|")})$|^grads/shufflenet_v2_x0_5$|^sample/`,
+];
 
 const checks = [
   { title: "lint and format", check: () => one(["node_modules/@biomejs/biome/bin/biome", "check"]) },
