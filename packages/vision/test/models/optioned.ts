@@ -1,17 +1,17 @@
 /** Models that are not as their builders make them by default: make.py builds the same with torchvision. */
 
-import { fromHost, randn } from "@kindling/core";
+import { fromHost, full } from "@kindling/core";
 import { BatchNorm2d, GroupNorm, LayerNorm, type Module, ModuleState, ReLU, SiLU } from "@kindling/nn";
 import { models, type ops } from "@kindling/vision";
 import { torchvision } from "./recorded.js";
 
-/** A state dict of MnasNet as files of version 1 have it, filled with random numbers. */
+/** A state dict of MnasNet as files of version 1 have it, each entry filled with its number. */
 export function mnasnetStateOfVersion1(): ModuleState {
   const entries = torchvision.optioned["mnasnet version 1"].state;
   const state = new ModuleState(
-    entries.map(([name, dtype, shape]) => [
+    entries.map(([name, dtype, shape], i) => [
       name,
-      dtype === "int64" ? fromHost(BigInt64Array.of(0n), shape, dtype) : randn(shape),
+      dtype === "int64" ? fromHost(BigInt64Array.of(0n), shape, dtype) : full(shape, i),
     ]),
   );
   state.metadata.set("", new Map([["version", 1]]));

@@ -46,7 +46,8 @@ describe("in use", () => {
   });
 
   it("dilation keeps the feature map large", () => {
-    const model = models.resnet50({ replaceStrideWithDilation: [false, true, true] }).eval();
+    const options = { replaceStrideWithDilation: [false, true, true] } as const;
+    const model = new models.ResNet(models.Bottleneck, [1, 1, 1, 1], options).eval();
     const shapes: (readonly number[])[] = [];
     for (const stage of [model.layer2, model.layer3, model.layer4])
       stage.registerForwardHook((_m, _i, y) => void shapes.push(y.shape));
