@@ -124,6 +124,39 @@ describe("an extractor", () => {
     expect(model.fc.parameters().some((p) => p.grad)).toBe(false);
   });
 
+  it("leaves no hook behind, not even where the model fails", async () => {
+    const model = models.shufflenet_v2_x0_5().eval();
+    const x = randn([1, 3, 32, 32]);
+    const kernels = async (): Promise<number> => {
+      await synchronize();
+      resetStats();
+      await noGrad(() => model.call(x)).data();
+      return stats().dispatches;
+    };
+    await kernels();
+    const before = await kernels();
+    const extractor = models.createFeatureExtractor(model, ["stage2"]);
+    await noGrad(() => extractor.call(x)).stage2.data();
+    expect(() => extractor.call(zeros([1, 4, 32, 32]))).toThrow(/4 channels/);
+    expect(await kernels()).toBe(before);
+  });
+
+  it("has a node for every call of a layer", async () => {
+    class Shared extends Module implements Layer {
+      fc = new Linear(2, 2);
+      fc_1 = new Linear(2, 2);
+      forward = (x: Tensor): Tensor => this.fc_1.call(this.fc.call(this.fc.call(this.fc.call(x))));
+    }
+    const model = new Shared();
+    const inputShape = [1, 2];
+    expect(models.getGraphNodeNames(model, { inputShape })).toEqual(["fc", "fc_2", "fc_3", "fc_1"]);
+    const x = randn([3, 2]);
+    const { fc, second } = models.createFeatureExtractor(model, { fc_2: "second", fc: "fc" }, { inputShape }).call(x);
+    expect(await second.data()).toEqual(await model.fc.call(fc).data());
+    expect(Object.keys(model)).toContain("forward");
+    expect(model.call(x).shape).toEqual([3, 2]);
+  });
+
   it("shares modes, conversions and replaced layers with the model, which stays whole", async () => {
     const model = models.vit_b_32({ imageSize: 64 });
     const extractor = models.createFeatureExtractor(model, ["encoder.layers.encoder_layer_0"]);
@@ -148,29 +181,11 @@ describe("an extractor", () => {
     expect(features["encoder.layers.encoder_layer_0"].shape).toEqual([1, 5, 768]);
     expect(noGrad(() => model.call(randn([1, 3, 64, 64]))).shape).toEqual([1, 1000]);
   });
-
-  it("leaves no hook behind, not even where the model fails", async () => {
-    const model = models.shufflenet_v2_x0_5().eval();
-    const x = randn([1, 3, 32, 32]);
-    const kernels = async (): Promise<number> => {
-      await synchronize();
-      resetStats();
-      await noGrad(() => model.call(x)).data();
-      return stats().dispatches;
-    };
-    await kernels();
-    const before = await kernels();
-    const extractor = models.createFeatureExtractor(model, ["stage2"]);
-    await noGrad(() => extractor.call(x)).stage2.data();
-    expect(() => extractor.call(zeros([1, 4, 32, 32]))).toThrow(/4 channels/);
-    expect(await kernels()).toBe(before);
-  });
 });
 
 describe("errors", () => {
-  const model = models.resnet18();
-
   it("name what is near", () => {
+    const model = models.resnet18();
     expect(() => models.createFeatureExtractor(model, ["layer5"])).toThrow(ArgumentError);
     expect(() => models.createFeatureExtractor(model, ["layer5"])).toThrow(
       /ResNet has no node "layer5"; did you mean layer1 or layer2 or layer3\?/,
@@ -199,20 +214,4 @@ describe("errors", () => {
     changed.layer1[1] = new ReLU();
     expect(() => extractor.call(randn([1, 3, 32, 32]))).toThrow(/has no child "relu"/);
   });
-});
-
-it("a layer that is called often has a node a call", async () => {
-  class Shared extends Module implements Layer {
-    fc = new Linear(2, 2);
-    fc_1 = new Linear(2, 2);
-    forward = (x: Tensor): Tensor => this.fc_1.call(this.fc.call(this.fc.call(this.fc.call(x))));
-  }
-  const model = new Shared();
-  const inputShape = [1, 2];
-  expect(models.getGraphNodeNames(model, { inputShape })).toEqual(["fc", "fc_2", "fc_3", "fc_1"]);
-  const x = randn([3, 2]);
-  const { fc, second } = models.createFeatureExtractor(model, { fc_2: "second", fc: "fc" }, { inputShape }).call(x);
-  expect(await second.data()).toEqual(await model.fc.call(fc).data());
-  expect(Object.keys(model)).toContain("forward");
-  expect(model.call(x).shape).toEqual([3, 2]);
 });

@@ -18,6 +18,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
+import { renameEntry } from "./older-names.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** What the layers of all dense blocks share. */
@@ -29,7 +30,7 @@ interface LayerOptions {
 }
 
 /** Batch norm, ReLU and 1×1 convolution, then the same with a 3×3 convolution. [N, C, H, W] → [N, growthRate, H, W]. */
-export class DenseLayer extends Module implements Layer {
+class DenseLayer extends Module implements Layer {
   norm1: Layer;
   relu1: Layer;
   conv1: Layer;
@@ -58,17 +59,10 @@ export class DenseLayer extends Module implements Layer {
 
   /** Files from before torch forbade dots in names, as the published ones are, have `norm.1.weight` for `norm1.weight`. */
   override adaptStateDict(stateDict: Map<string, Tensor>, prefix: string): void {
-    for (const [kind, number] of ["norm1", "conv1", "norm2", "conv2"].map((name) => [
-      name.slice(0, -1),
-      name.slice(-1),
-    ]))
+    for (const layer of ["norm1", "conv1", "norm2", "conv2"])
       for (const entry of ["weight", "bias", "running_mean", "running_var"]) {
-        const old = `${prefix}${kind}.${number}.${entry}`;
-        const name = `${prefix}${kind}${number}.${entry}`;
-        const tensor = stateDict.get(old);
-        if (!tensor || stateDict.has(name)) continue;
-        stateDict.set(name, tensor);
-        stateDict.delete(old);
+        const dotted = layer.replace(/\d/, ".$&");
+        renameEntry(stateDict, `${prefix}${dotted}.${entry}`, `${prefix}${layer}.${entry}`);
       }
   }
 
@@ -78,7 +72,7 @@ export class DenseLayer extends Module implements Layer {
 }
 
 /** Layers after each other, whose input and outputs all pass on. [N, C, H, W] → [N, C + layers·growthRate, H, W]. */
-export class DenseBlock extends Module implements Layer {
+class DenseBlock extends Module implements Layer {
   constructor(layers: number, inputs: number, options: LayerOptions) {
     super();
     for (let i = 0; i < layers; i++)
@@ -102,7 +96,7 @@ export class DenseBlock extends Module implements Layer {
 }
 
 /** Fewer channels, and half the image. */
-export class Transition extends Sequential {
+class Transition extends Sequential {
   constructor(inputs: number, outputs: number) {
     super([
       ["norm", new BatchNorm2d(inputs)],

@@ -72,6 +72,7 @@ export {
   inception_v3,
 } from "./inception.js";
 export { BasicConv2d, type BasicConv2dOptions, type ConvBlock } from "./inception-parts.js";
+export { type InterpolateEmbeddingsOptions, interpolateEmbeddings } from "./interpolate-embeddings.js";
 export { MaxVit, type MaxVitConfig, type MaxVitOptions, maxvit_t } from "./maxvit.js";
 export { MNASNet, type MNASNetOptions, mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
 export {
@@ -173,8 +174,6 @@ export {
 export { VGG, type VGGOptions, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn } from "./vgg.js";
 export {
   type ConvStemConfig,
-  type InterpolateEmbeddingsOptions,
-  interpolateEmbeddings,
   VisionTransformer,
   type VisionTransformerConfig,
   type VisionTransformerOptions,

@@ -46,7 +46,7 @@ const scaled = (channels: number, alpha: number): number => makeDivisible(channe
 const batchNorm = (channels: number): BatchNorm2d => new BatchNorm2d(channels, { momentum: MOMENTUM });
 
 /** Expand, depthwise, project without an activation; with a shortcut where the shape stays. */
-export class InvertedResidual extends Module implements Layer {
+class InvertedResidual extends Module implements Layer {
   layers: Sequential;
   readonly applyResidual: boolean;
 

@@ -41,7 +41,7 @@ export interface InvertedResidualOptions {
 export type BlockLayer = (options: InvertedResidualOptions) => Layer;
 
 /** Expand, depthwise, project without an activation; with a shortcut where the shape stays. */
-export class InvertedResidual extends Module implements Layer {
+class InvertedResidual extends Module implements Layer {
   conv: Sequential;
   readonly useResConnect: boolean;
   readonly outChannels: number;

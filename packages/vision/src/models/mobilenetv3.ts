@@ -94,7 +94,7 @@ const OPTIONS = [
 ] as const satisfies (keyof MobileNetV3Options)[];
 
 /** Expand, depthwise, squeeze and excite, project; with a shortcut where the shape stays. */
-export class InvertedResidual extends Module implements Layer {
+class InvertedResidual extends Module implements Layer {
   block: Sequential;
   readonly useResConnect: boolean;
   readonly outChannels: number;

@@ -130,7 +130,7 @@ export class SimpleStemIN extends Conv2dNormActivation {
 }
 
 /** 1×1, 3×3 in groups, squeeze-and-excitation if asked for, 1×1. */
-export class BottleneckTransform extends Sequential {
+class BottleneckTransform extends Sequential {
   constructor(options: BlockOptions) {
     super();
     const { widthIn, widthOut, stride, groupWidth, seRatio, normLayer, activation: activationLayer } = options;
@@ -171,7 +171,7 @@ export class ResBottleneckBlock extends Module implements Layer {
 }
 
 /** Blocks of one width, the first of which halves the size. */
-export class AnyStage extends Sequential {
+class AnyStage extends Sequential {
   /** @param index of the stage, from 1, which stands in the names of its blocks */
   constructor(depth: number, index: number, blockType: BlockType, first: BlockOptions) {
     super();

@@ -7,7 +7,7 @@ import { type ClassifierOptions, checkOptions } from "./options.js";
 import { depthwise, pointwise } from "./separable.js";
 
 /** Half the channels pass a branch (all of them at stride 2, through two branches), then the channels are shuffled. */
-export class InvertedResidual extends Module implements Layer {
+class InvertedResidual extends Module implements Layer {
   branch1: Sequential;
   branch2: Sequential;
 

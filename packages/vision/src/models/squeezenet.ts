@@ -16,7 +16,7 @@ import { builder } from "./builder.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** Squeezes to few channels, then expands by 1×1 and 3×3 convolutions whose outputs stand side by side. */
-export class Fire extends Module implements Layer {
+class Fire extends Module implements Layer {
   squeeze: Layer;
   squeeze_activation: Layer;
   expand1x1: Layer;

@@ -1,10 +1,9 @@
 /** Vision transformers (Dosovitskiy et al. 2020), with torchvision's names. */
 
-import { ArgumentError, cat, empty, noGrad, ShapeError, scoped, type Tensor, zeros } from "@kindling/core";
+import { ArgumentError, cat, empty, ShapeError, type Tensor, zeros } from "@kindling/core";
 import {
   Conv2d,
   Dropout,
-  functional,
   GELU,
   init,
   type Layer,
@@ -13,12 +12,12 @@ import {
   MultiheadAttention,
   Parameter,
   Sequential,
-  type StateDict,
   Tanh,
 } from "@kindling/nn";
 import { type ActivationLayer, Conv2dNormActivation, MLP, type NormLayer } from "../ops/index.js";
 import { builder, fixedOption, type ModelBuilder } from "./builder.js";
 import { fineLayerNorm } from "./norms.js";
+import { renameEntry } from "./older-names.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** The sizes in Table 1 of the paper, and the side of a patch, which the names end in. */
@@ -90,17 +89,10 @@ class MLPBlock extends MLP {
 
   /** Files from before torchvision 0.13 call the two maps `linear_1` and `linear_2`. */
   override adaptStateDict(stateDict: Map<string, Tensor>, prefix: string): void {
-    for (const [old, now] of [
-      ["linear_1", "0"],
-      ["linear_2", "3"],
-    ])
-      for (const kind of ["weight", "bias"]) {
-        const key = `${prefix}${old}.${kind}`;
-        const tensor = stateDict.get(key);
-        if (!tensor) continue;
-        stateDict.delete(key);
-        stateDict.set(`${prefix}${now}.${kind}`, tensor);
-      }
+    for (const kind of ["weight", "bias"]) {
+      renameEntry(stateDict, `${prefix}linear_1.${kind}`, `${prefix}0.${kind}`);
+      renameEntry(stateDict, `${prefix}linear_2.${kind}`, `${prefix}3.${kind}`);
+    }
   }
 }
 
@@ -249,55 +241,6 @@ function classifier(hiddenDim: number, representationSize: number | null, numCla
   for (const p of head.parameters()) init.zeros_(p);
   heads.addModule("head", head);
   return heads;
-}
-
-export interface InterpolateEmbeddingsOptions {
-  /** Default "bicubic". */
-  readonly interpolationMode?: "bilinear" | "bicubic";
-  /** Leave out the entries of the head, for a model with other classes. Default false. */
-  readonly resetHeads?: boolean;
-}
-
-/**
- * The state dict of a vision transformer, made to fit images of another size: its position embeddings are resized as
- * pictures are. As torchvision.models.vision_transformer.interpolate_embeddings.
- * @param imageSize side of the images that the new model takes
- * @param patchSize side of its patches
- * @returns a new state dict; the entries that did not change are the same tensors
- * @throws ShapeError if the embeddings are not those of a square image
- */
-export function interpolateEmbeddings(
-  imageSize: number,
-  patchSize: number,
-  stateDict: StateDict,
-  { interpolationMode = "bicubic", resetHeads = false }: InterpolateEmbeddingsOptions = {},
-): Map<string, Tensor> {
-  const key = "encoder.pos_embedding";
-  const state = new Map(stateDict instanceof Map ? stateDict : Object.entries(stateDict));
-  const embedding = state.get(key);
-  if (!embedding)
-    throw new ArgumentError(`interpolateEmbeddings: there is no "${key}"; give the state dict of a vision transformer`);
-  state.set(key, resizeGrid(embedding, Math.floor(imageSize / patchSize), interpolationMode));
-  if (resetHeads) for (const name of state.keys()) if (name.startsWith("heads")) state.delete(name);
-  return state;
-}
-
-/** [1, 1 + old side², D] → [1, 1 + side², D]. The first embedding is the class token's and has no place in the image. */
-function resizeGrid(embedding: Tensor, side: number, mode: "bilinear" | "bicubic"): Tensor {
-  const [one, length, width] = embedding.shape;
-  const oldSide = Math.round(Math.sqrt(length - 1));
-  if (embedding.ndim !== 3 || one !== 1 || oldSide ** 2 + 1 !== length)
-    throw new ShapeError(
-      `interpolateEmbeddings: the position embeddings are [${embedding.shape.join(", ")}]; expected [1, 1 + side², width]`,
-    );
-  if (oldSide === side) return embedding;
-  return noGrad(() =>
-    scoped(() => {
-      const picture = embedding.slice(1, 1).permute([0, 2, 1]).reshape([1, width, oldSide, oldSide]);
-      const resized = functional.interpolate(picture, { size: side, mode, alignCorners: true });
-      return cat([embedding.slice(1, 0, 1), resized.flatten(2).permute([0, 2, 1])], 1);
-    }),
-  );
 }
 
 export const vit_b_16 = vit("vit_b_16", { patchSize: 16, ...BASE });

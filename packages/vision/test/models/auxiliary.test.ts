@@ -8,6 +8,13 @@ import { blank, numbers } from "./recorded.js";
 
 beforeAll(() => init({ device: "cpu" }));
 
+/** A model all of zeros, whose statistics stay so: the batches that give them need not be computed. */
+function still<M extends Module>(model: M): M {
+  blank(model);
+  models.freeze(model, { batchNorm: "eval" });
+  return model;
+}
+
 /** Makes a model give one number, `value`, in the classifier whose last layer is at a path. */
 function setLogits(model: Module, path: string, value: number): void {
   noGrad(() => void (model.getSubmodule(path) as Linear).bias!.fill_(value));
@@ -15,8 +22,7 @@ function setLogits(model: Module, path: string, value: number): void {
 
 describe("in training", () => {
   it("GoogLeNet gives the logits of three classifiers, under torchvision's names", async () => {
-    const model = models.googlenet({ numClasses: 2, initWeights: false });
-    blank(model);
+    const model = still(models.googlenet({ numClasses: 2, initWeights: false }));
     for (const [i, path] of ["fc", "aux1.fc2", "aux2.fc2"].entries()) setLogits(model, path, i);
     const x = randn([2, 3, 32, 32]);
     const outputs = noGrad(() => model.call(x)) as models.GoogLeNetOutputs;
@@ -31,8 +37,7 @@ describe("in training", () => {
   });
 
   it("Inception v3 gives those of two", () => {
-    const model = models.inception_v3({ numClasses: 5, initWeights: false });
-    blank(model);
+    const model = still(models.inception_v3({ numClasses: 5, initWeights: false }));
     // In a scope, which drops the logits before another test has them computed.
     scoped(() => {
       const x = randn([2, 3, 299, 299]);
@@ -58,8 +63,8 @@ async function published<M extends Module, O>(
   let loaded: string[] = [];
   const model = await builder.pretrained(models.getModelWeights(builder).DEFAULT, options, (built) => {
     loaded = [...built.stateDict().keys()];
+    blank(built);
   });
-  blank(model);
   return { loaded, model };
 }
 
@@ -83,8 +88,7 @@ describe("with published weights", () => {
   });
 
   it("the transform takes ImageNet's normalisation to the range −1 to 1", async () => {
-    const model = models.googlenet({ transformInput: true, auxLogits: false, initWeights: false }).eval();
-    blank(model);
+    const model = still(models.googlenet({ transformInput: true, auxLogits: false, initWeights: false })).eval();
     let seen: Tensor | undefined;
     model.conv1.registerForwardPreHook((_m, [x]) => void (seen = x as Tensor));
     // White and black, normalised.

@@ -10,7 +10,9 @@ beforeAll(() => init({ device: "cpu" }));
 
 /** Models that are not those of the builder of the name. */
 const OPTIONED: Record<string, () => Module> = {
-  "vgg11 as layers": () => models.vgg11({ initWeights: false }),
+  alexnet: () => models.alexnet({ numClasses: 10 }),
+  vgg11_bn: () => models.vgg11_bn({ numClasses: 10 }),
+  "vgg11 as layers": () => models.vgg11({ numClasses: 10, initWeights: false }),
   resnet18: () => models.resnet18({ zeroInitResidual: true }),
   "googlenet as layers": () => models.googlenet({ initWeights: false }),
   vit_b_32: () => models.vit_b_32({ representationSize: 200 }),

@@ -128,9 +128,9 @@ LAST_MAXVIT = "blocks.3.layers.0.layers"
 VIT_LAYER = "encoder.layers.encoder_layer_3"
 REGNET_BLOCK = "trunk_output.block4.block4-1.f"
 INITIAL_VALUES = {
-    "alexnet": (models.alexnet, ["features.8.weight", "features.3.bias", "classifier.6.weight"]),
-    "vgg11_bn": (models.vgg11_bn, ["features.8.weight", "features.8.bias", "classifier.6.weight", "classifier.3.bias"]),
-    "vgg11 as layers": (partial(models.vgg11, init_weights=False), ["features.3.weight", "classifier.6.weight"]),
+    "alexnet": (partial(models.alexnet, num_classes=10), ["features.8.weight", "features.3.bias", "classifier.6.weight"]),
+    "vgg11_bn": (partial(models.vgg11_bn, num_classes=10), ["features.8.weight", "features.8.bias", "classifier.6.weight", "classifier.3.bias"]),
+    "vgg11 as layers": (partial(models.vgg11, num_classes=10, init_weights=False), ["features.3.weight", "classifier.6.weight"]),
     "squeezenet1_1": (models.squeezenet1_1, ["features.3.expand3x3.weight", "features.12.squeeze.bias", "classifier.1.weight"]),
     "resnet18": (
         partial(models.resnet18, zero_init_residual=True),
