@@ -111,7 +111,7 @@ function page(rows: Rows): string {
 
 - *Input* is the side of the picture that the default weights take; *multiply-adds* and *time* are of one such picture.
 - *Error* is the largest difference of a logit from PyTorch's in float64, relative to the largest logit, over the fixtures
-  of the model; 2e-5 is allowed. A dash: there is no fixture of it, or the software adapter takes more than 20 s for it.
+  of the model; 2e-5 is allowed. A dash: there is no fixture of it.
 - *Time* is the median of ${RUNS} inferences on the \`cpu\` device with all its threads, on ${cpus().length} cores (${cpus()[0]?.model.trim()}), Node ${process.versions.node}.
 
 ${table.join("\n")}
@@ -134,7 +134,7 @@ for (const kind of positionals.length > 0 ? positionals : Object.keys(MEASURES))
     if (!measured) continue;
     rows[name] = { ...rows[name], ...measured };
     console.log(`${kind} ${name}: ${JSON.stringify(measured)}`);
-    writeFileSync(stored, `${JSON.stringify(rows, null, 1)}\n`);
+    writeFileSync(stored, `${JSON.stringify(rows, null, 2)}\n`);
   }
 }
 writeFileSync(join(docs, "models.md"), page(rows));
