@@ -14,7 +14,7 @@ import {
   Sequential,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { basicConv2d, type ConvBlock, chain, toUnitRange } from "./inception-parts.js";
+import { basicConv2d, type ConvBlock, chain, publishedForm, toUnitRange } from "./inception-parts.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 /** A line of Table 1 of the paper: input, #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj. */
@@ -231,7 +231,7 @@ export class GoogLeNet extends Module {
 
 /** The published file holds auxiliary heads, so these are there until it is loaded. */
 export const googlenet = builder("googlenet", (options: GoogLeNetOptions) => new GoogLeNet(options), {
-  options: (given) => ({ ...given, transformInput: given.transformInput ?? true, auxLogits: true, initWeights: false }),
+  options: publishedForm,
   finish: (model, { auxLogits = false }) => {
     if (auxLogits) return;
     model.auxLogits = false;

@@ -1,4 +1,4 @@
-/** What the Inception networks share: their convolution, how blocks are given, and the range of their inputs. */
+/** What the Inception networks share: their convolution, the range of their inputs, the form of their weights. */
 
 import { type Tensor, tensor } from "@kindling/core";
 import { BatchNorm2d, Conv2d, type ConvLayerOptions, type functional, type Layer, Module } from "@kindling/nn";
@@ -43,3 +43,11 @@ export function toUnitRange(x: Tensor): Tensor {
   const shift = perChannel(IMAGENET_MEAN.map((mean) => (mean - 0.5) / 0.5));
   return x.mul(scale).add(shift);
 }
+
+/** Options of the networks that published weights fit: with auxiliary classifiers, and for inputs of another range. */
+export const publishedForm = <O extends { readonly transformInput?: boolean }>(given: O): O => ({
+  ...given,
+  transformInput: given.transformInput ?? true,
+  auxLogits: true,
+  initWeights: false,
+});

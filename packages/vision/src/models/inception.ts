@@ -16,7 +16,14 @@ import {
   Module,
 } from "@kindling/nn";
 import { builder } from "./builder.js";
-import { type BasicConv2dOptions, basicConv2d, type ConvBlock, chain, toUnitRange } from "./inception-parts.js";
+import {
+  type BasicConv2dOptions,
+  basicConv2d,
+  type ConvBlock,
+  chain,
+  publishedForm,
+  toUnitRange,
+} from "./inception-parts.js";
 import { type ClassifierOptions, checkOptions } from "./options.js";
 
 const POINT: BasicConv2dOptions = { kernelSize: 1 };
@@ -346,7 +353,7 @@ export class Inception3 extends Module {
 
 /** The published file holds the auxiliary head, so it is there until the file is loaded. */
 export const inception_v3 = builder("inception_v3", (options: Inception3Options) => new Inception3(options), {
-  options: (given) => ({ ...given, transformInput: given.transformInput ?? true, auxLogits: true, initWeights: false }),
+  options: publishedForm,
   finish: (model, { auxLogits = true }) => {
     if (auxLogits) return;
     model.auxLogits = false;
