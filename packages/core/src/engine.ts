@@ -123,6 +123,12 @@ export class Engine {
     this.pending.add(cell.ref);
   }
 
+  /** A variable is not to be computed any more; memory of its own goes back. */
+  forget(cell: Cell): void {
+    this.pending.delete(cell.ref);
+    cell.own?.retire();
+  }
+
   /** Before a backward(): a plan holds at most one. */
   beginBackward(): void {
     if (this.backwardPending && this.device) this.flush();

@@ -187,6 +187,20 @@ describe("the engine", () => {
     await expect(x.add(1).data()).rejects.toThrow(k.DeviceError);
   });
 
+  it("neither computes nor keeps a variable that was disposed of", async () => {
+    const before = k.memory().bytes;
+    const written = k.state(k.zeros([1000])).normal_();
+    await k.flush();
+    const never = k.state(k.zeros([1000])).normal_();
+    k.resetStats();
+    written.dispose();
+    never.dispose();
+    await k.flush();
+    expect(k.stats().dispatches).toBe(0);
+    expect(k.memory().bytes).toBe(before);
+    await expect(written.add(1).data()).rejects.toThrow(k.DeviceError);
+  });
+
   it("draws the same numbers for the same seed, and others for the next draw", async () => {
     k.manualSeed(7);
     const a = await k.rand([50]).data();

@@ -215,12 +215,13 @@ export abstract class Handle implements GradSink {
     return this;
   }
 
-  /** Gives memory back at once; reading the tensor afterwards is an error. Never needed. Memory that a variable has as
-   *  well stays. */
+  /** Gives memory back at once; reading the tensor afterwards is an error. Never needed. Memory that another
+   *  variable has as well stays. */
   dispose(): void {
+    if (this.#view) return;
+    if (this.#cell) engine.forget(this.#cell);
     const { storage } = this.value;
-    if (!storage || storage.shared || this.#cell || this.#view) return;
-    storage.retire();
+    if (storage && !storage.shared) storage.retire();
   }
 
   [Symbol.dispose](): void {
