@@ -128,6 +128,22 @@ describe("freeze", () => {
     expect(() => models.freeze(model, { batchNorm: "fixed" as "eval" })).toThrow(/expected "train" or "eval"/);
     expect(trainable(model)).toEqual(names(model));
   });
+
+  it("refuses what no compiler would let pass", () => {
+    const model = models.resnet18();
+    const freeze: (model: Module, options: unknown) => unknown = models.freeze as never;
+    for (const options of ["head", null, true, ["head"]]) {
+      expect(() => freeze(model, options)).toThrow(ArgumentError);
+      expect(() => freeze(model, options)).toThrow(/^freeze: .* was given; expected an object with except, batchNorm/);
+    }
+    expect(() => freeze(model, { excpt: "head" })).toThrow(/unknown option "excpt"; did you mean except/);
+    for (const except of [null, 4, {}, ["head", null]]) {
+      expect(() => freeze(model, { except })).toThrow(ArgumentError);
+      expect(() => freeze(model, { except })).toThrow(/^freeze: a part of the model is .*; expected a module, a path/);
+    }
+    expect(() => models.unfreeze(model, null as unknown as string)).toThrow(/^unfreeze: a part of the model is null/);
+    expect(trainable(model)).toEqual(names(model));
+  });
 });
 
 describe("unfreeze", () => {

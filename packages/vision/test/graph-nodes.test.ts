@@ -63,3 +63,10 @@ describe("an extractor", () => {
     expect(keys(vit, "encoder.layers.encoder_layer_0")).toHaveLength(4 + block.length);
   });
 });
+
+it("refuses options that there are not", () => {
+  const options = { inputSize: [1, 3, 32, 32] } as models.TraceOptions;
+  const model = models.resnet18();
+  expect(() => models.getGraphNodeNames(model, options)).toThrow(/^getGraphNodeNames: unknown option "inputSize"/);
+  expect(() => models.createFeatureExtractor(model, ["fc"], options)).toThrow(/unknown option "inputSize"/);
+});

@@ -129,3 +129,19 @@ it("refuses rates and factors out of their range", () => {
   expect(() => models.parameterGroupsByDepth(model, { lr: 1, decay: 0 })).toThrow(/decay is 0/);
   expect(() => models.parameterGroupsByDepth(model, { lr: 1, decay: 1.1 })).toThrow(/above 0 and up to 1/);
 });
+
+it("refuses options that it does not have", () => {
+  const groups: (model: Module, options: unknown) => unknown = models.parameterGroupsByDepth as never;
+  const model = models.resnet18();
+  expect(() => groups(model, { lr: 1, dcay: 0.5 })).toThrow(/unknown option "dcay"; did you mean decay/);
+  for (const options of [undefined, 0.1]) expect(() => groups(model, options)).toThrow(ArgumentError);
+});
+
+it("says so if nothing learns", () => {
+  const model = models.resnet18();
+  models.freeze(model);
+  expect(() => models.parameterGroupsByDepth(model, { lr: 1 })).toThrow(ArgumentError);
+  expect(() => models.parameterGroupsByDepth(model, { lr: 1 })).toThrow(
+    /no parameter of the ResNet .* frozen, unfreeze/,
+  );
+});

@@ -191,3 +191,8 @@ describe("a summary", () => {
     expect(model.training).toBe(true);
   });
 });
+
+it("refuses options that it does not have", () => {
+  const options = { dept: 1 } as models.SummaryOptions;
+  expect(() => models.summary(models.resnet18(), [1, 3, 32, 32], options)).toThrow(/"dept"; did you mean depth/);
+});

@@ -7,13 +7,13 @@ import { ArgumentError } from "@kindling/core";
 import type { Layer, Module } from "@kindling/nn";
 import type { DownloadOptions } from "../hub/index.js";
 import type { WeightsEntry } from "../weights/entry.js";
-import type { ClassifierOptions } from "./options.js";
+import { type ClassifierOptions, checkObject } from "./options.js";
 
 /** Published weights: an entry, its name (`"IMAGENET1K_V2"` or `"ResNet50_Weights.IMAGENET1K_V2"`), or the best there are. */
 export type WeightsChoice = WeightsEntry | "DEFAULT" | (string & {});
 
-/** Options of a builder that give a model with random weights. */
-export interface RandomWeights {
+/** Options of a builder that give a model with random weights; how others would be got is passed over. */
+export interface RandomWeights extends DownloadOptions {
   readonly weights?: null;
   readonly pretrained?: false;
 }
@@ -34,6 +34,8 @@ export interface ModelBuilder<M extends Module = Layer, O extends ClassifierOpti
   (options?: O & RandomWeights): M;
   /** With published weights, from the cache or downloaded. */
   (options: O & WithWeights): Promise<M>;
+  /** With the one or the other, as is known only when the program runs: `await` takes both. */
+  (options: O & PublishedWeights): M | Promise<M>;
   /** torchvision's name of the builder: `resnet50`. */
   readonly modelName: string;
   /** Makes the form of the model that `weights` belong to, and has `load` give it its values. */
@@ -49,7 +51,7 @@ export interface PretrainedForm<M extends Module, O extends ClassifierOptions> {
 }
 
 /**
- * A builder.
+ * A builder. It throws an ArgumentError if it is given something else than an object of options.
  * @param build makes the model with random weights
  */
 /* @__NO_SIDE_EFFECTS__ */
@@ -67,6 +69,7 @@ export function builder<M extends Module, O extends ClassifierOptions>(
     return model;
   };
   const make = (options: O & PublishedWeights = {} as O): M | Promise<M> => {
+    checkObject(modelName, options, `of options, as in ${modelName}({ weights: "DEFAULT" })`);
     const { given, choice, download } = splitOptions(options);
     if (!choice.weights && !choice.pretrained) return build(given);
     return published();

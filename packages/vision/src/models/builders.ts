@@ -1,7 +1,7 @@
 /** The table of all builders, and models by name. */
 
 import { alexnet } from "./alexnet.js";
-import type { ModelBuilder, RandomWeights, WithWeights } from "./builder.js";
+import type { ModelBuilder, PublishedWeights, RandomWeights, WithWeights } from "./builder.js";
 import { convnext_base, convnext_large, convnext_small, convnext_tiny } from "./convnext.js";
 import { densenet121, densenet161, densenet169, densenet201 } from "./densenet.js";
 import {
@@ -23,7 +23,7 @@ import { maxvit_t } from "./maxvit.js";
 import { mnasnet0_5, mnasnet0_75, mnasnet1_0, mnasnet1_3 } from "./mnasnet.js";
 import { mobilenet_v2 } from "./mobilenetv2.js";
 import { mobilenet_v3_large, mobilenet_v3_small } from "./mobilenetv3.js";
-import type { ClassifierOptions } from "./options.js";
+import { type ClassifierOptions, checkOptions } from "./options.js";
 import type { Classifier } from "./outputs.js";
 import { findBuilder, type NamePatterns, selectNames } from "./registry.js";
 import {
@@ -153,13 +153,18 @@ type ModelOf<N extends ModelName> = Builders[N] extends ModelBuilder<infer M, in
 type OptionsOf<N extends ModelName> = Builders[N] extends ModelBuilder<infer _M, infer O> ? O : never;
 type AnyOptions = ClassifierOptions & Readonly<Record<string, unknown>>;
 
-/** Names of the models that fit the patterns, sorted; without patterns all of them. */
+/**
+ * Names of the models that fit the patterns, sorted; without patterns all of them. The case of letters matters, as in
+ * torchvision: no name fits `"ResNet*"`, though `getModel("ResNet18")` finds its model.
+ * @throws ArgumentError for anything but `include` and `exclude`
+ */
 export function listModels(select: NamePatterns = {}): ModelName[] {
+  checkOptions("listModels", select, ["include", "exclude"]);
   return selectNames(Object.keys(BUILDERS), select) as ModelName[];
 }
 
 /**
- * The builder of a name.
+ * The builder of a name, in whatever case.
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
 export function getModelBuilder<N extends ModelName>(name: N): Builders[N];
@@ -169,14 +174,19 @@ export function getModelBuilder(name: string): ModelBuilder<Classifier, AnyOptio
 }
 
 /**
- * Builds a model by name; options are those of its builder, e.g. `{ numClasses: 10 }`, or `{ weights: "DEFAULT" }` for
+ * Builds a model by name, in whatever case; options are those of its builder, e.g. `{ numClasses: 10 }`, or `{ weights: "DEFAULT" }` for
  * a promise of the model with published weights.
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
 export function getModel<N extends ModelName>(name: N, options?: OptionsOf<N> & RandomWeights): ModelOf<N>;
 export function getModel<N extends ModelName>(name: N, options: OptionsOf<N> & WithWeights): Promise<ModelOf<N>>;
+export function getModel<N extends ModelName>(
+  name: N,
+  options: OptionsOf<N> & PublishedWeights,
+): ModelOf<N> | Promise<ModelOf<N>>;
 export function getModel(name: string, options?: AnyOptions & RandomWeights): Classifier;
 export function getModel(name: string, options: AnyOptions & WithWeights): Promise<Classifier>;
+export function getModel(name: string, options: AnyOptions & PublishedWeights): Classifier | Promise<Classifier>;
 export function getModel(name: string, options: object = {}): unknown {
   return getModelBuilder(name)(options as AnyOptions);
 }

@@ -6,6 +6,7 @@
 
 import { ArgumentError, Tensor } from "@kindling/core";
 import { type HookHandle, type Layer, Module, nearestNames, Parameter } from "@kindling/nn";
+import { checkOptions } from "./options.js";
 import { type Call, defaultInputShape, graphOf, traceCalls } from "./trace.js";
 
 export interface TraceOptions {
@@ -21,7 +22,12 @@ export type ReturnNodes<N extends string> = readonly N[] | Readonly<Record<strin
 
 /** The names of all nodes that a model has in evaluation mode, in the order in which their values are there. */
 export function getGraphNodeNames(model: Module, options: TraceOptions = {}): string[] {
-  return [...nodesOf(traceCalls(model, options.inputShape ?? defaultInputShape(model))).keys()];
+  return [...nodesOf(traced("getGraphNodeNames", model, options)).keys()];
+}
+
+function traced(caller: string, model: Module, options: TraceOptions): Call[] {
+  checkOptions(caller, options, ["inputShape"]);
+  return traceCalls(model, options.inputShape ?? defaultInputShape(model));
 }
 
 /** Calls whose output is a tensor, by name, in the order in which they ended. */
@@ -33,7 +39,7 @@ function nodesOf(calls: readonly Call[]): Map<string, Call> {
 /**
  * A module that computes inner activations of a model. It shares the model's layers, and has those that its nodes need
  * under their names: state dicts, optimizers, `train()` and `eval()` mean the model's own. The model stays whole.
- * @throws ArgumentError for a node that the model does not have, with near names
+ * @throws ArgumentError for a node that the model does not have, with near names, or an unknown option
  */
 export function createFeatureExtractor<const N extends string>(
   model: Module,
@@ -41,7 +47,7 @@ export function createFeatureExtractor<const N extends string>(
   options: TraceOptions = {},
 ): FeatureExtractor<N> {
   const names = resultNames(returnNodes);
-  const calls = traceCalls(model, options.inputShape ?? defaultInputShape(model));
+  const calls = traced("createFeatureExtractor", model, options);
   const nodes = nodesOf(calls);
   const wanted = [...names].map(([node, name]) => {
     const call = nodes.get(node);

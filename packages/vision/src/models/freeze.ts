@@ -3,6 +3,7 @@
 import { ArgumentError } from "@kindling/core";
 import { BatchNorm1d, BatchNorm2d, Module, nearestNames, type Parameter } from "@kindling/nn";
 import { findHead } from "./head.js";
+import { checkOptions, shown } from "./options.js";
 
 /** Decides by state-dict name: `layer4.0.conv1.weight`. */
 export type ParameterPredicate = (name: string, parameter: Parameter) => boolean;
@@ -27,9 +28,11 @@ export interface FreezeOptions {
  * Stops parameters from learning: no gradients are computed for them, and nothing of the backward pass that only they
  * would need.
  * @returns the parameters that still learn, for the optimizer
- * @throws ArgumentError if a part given as `except` is none of the model's
+ * @throws ArgumentError if a part given as `except` is none of the model's, or an option is unknown
  */
-export function freeze(model: Module, { except = [], batchNorm = "train" }: FreezeOptions = {}): Parameter[] {
+export function freeze(model: Module, options: FreezeOptions = {}): Parameter[] {
+  checkOptions("freeze", options, ["except", "batchNorm"]);
+  const { except = [], batchNorm = "train" } = options;
   if (batchNorm !== "train" && batchNorm !== "eval")
     throw new ArgumentError(`freeze: batchNorm is ${String(batchNorm)}; expected "train" or "eval"`);
   const kept = parametersOf("freeze", model, except);
@@ -64,12 +67,19 @@ function parametersOf(caller: string, model: Module, parts: ModelPart | readonly
   const list = Array.isArray(parts) ? (parts as readonly ModelPart[]) : [parts as ModelPart];
   return new Set(
     list.flatMap((part) => {
+      if (!isPart(part))
+        throw new ArgumentError(
+          `${caller}: a part of the model is ${shown(part)}; expected a module, a path, "head", a pattern or a function`,
+        );
       const found = parametersOfPart(model, part);
       if (found.length === 0) throw noSuchPart(caller, model, part);
       return found;
     }),
   );
 }
+
+const isPart = (part: unknown): boolean =>
+  typeof part === "string" || typeof part === "function" || part instanceof Module || part instanceof RegExp;
 
 function parametersOfPart(model: Module, part: ModelPart): Parameter[] {
   if (part instanceof Module) return model.modules().includes(part) ? part.parameters() : [];

@@ -2,6 +2,7 @@
 
 import { ArgumentError } from "@kindling/core";
 import { Conv2d, Linear, type Module } from "@kindling/nn";
+import { checkClasses } from "./options.js";
 
 /** Fields in which torchvision's classifiers keep their head. */
 export const HEAD_FIELDS = ["fc", "classifier", "heads", "head"] as const;
@@ -56,11 +57,10 @@ const isHead = (named: [string, Module]): named is [string, Linear | Conv2d] =>
  * models with auxiliary classifiers, there too. Parameters frozen before stay frozen, and those of the new layers are
  * trainable.
  * @returns the new layers and where they stand
- * @throws ArgumentError if the model has no head that `findHead` knows
+ * @throws ArgumentError for a number of classes below 1, or if the model has no head that `findHead` knows
  */
 export function replaceHead(model: Module, numClasses: number): ModelHead {
-  if (!Number.isSafeInteger(numClasses) || numClasses < 1)
-    throw new ArgumentError(`replaceHead: ${numClasses} classes; expected a whole number, 1 or more`);
+  checkClasses("replaceHead", numClasses);
   const { auxiliary, ...head } = findHead(model);
   return {
     ...replaceLayer(model, head, numClasses),

@@ -7,6 +7,7 @@ import { ArgumentError } from "@kindling/core";
 import { BatchNorm2d, GroupNorm, LayerNorm, type Module, Parameter } from "@kindling/nn";
 import type { ParameterPredicate } from "./freeze.js";
 import { HEAD_FIELDS, isAuxiliary } from "./head.js";
+import { checkOptions } from "./options.js";
 
 /** Fields in which torchvision's models keep their trunk. Each child in them is a depth of its own. */
 const TRUNK_FIELDS = ["features", "layers", "encoder", "trunk_output", "blocks"] as const;
@@ -35,6 +36,8 @@ export interface DepthGroupOptions {
   readonly noDecay?: boolean | ParameterPredicate;
 }
 
+const OPTIONS = ["lr", "decay", "weightDecay", "noDecay"] as const satisfies (keyof DepthGroupOptions)[];
+
 /** Options of an optimizer for some parameters of one depth. */
 export interface DepthGroup {
   /** Path of the depth's first layer: `layer3`, `features.4`. */
@@ -49,9 +52,10 @@ export interface DepthGroup {
  * a learning rate that falls by `decay` a depth towards the input. A depth is a stage of a staged network (`layer3`), a
  * block of an unstaged one (`encoder.layers.encoder_layer_3`), or a layer of the classifier. A normalisation belongs
  * to the layer before it, or, where it stands apart from the trunk, to the one behind; auxiliary heads belong to the head.
- * @throws ArgumentError if an option is out of its range
+ * @throws ArgumentError if an option is unknown or out of its range, or if every parameter is frozen
  */
 export function parameterGroupsByDepth(model: Module, options: DepthGroupOptions): DepthGroup[] {
+  checkOptions("parameterGroupsByDepth", options, OPTIONS);
   const { lr, decay = 1 / 2.6, weightDecay, noDecay = false } = options;
   if (!(lr >= 0 && Number.isFinite(lr)))
     throw new ArgumentError(`parameterGroupsByDepth: lr is ${lr}; expected 0 or more, the head's learning rate`);
@@ -59,7 +63,7 @@ export function parameterGroupsByDepth(model: Module, options: DepthGroupOptions
     throw new ArgumentError(`parameterGroupsByDepth: decay is ${decay}; expected a factor above 0 and up to 1`);
   const undecayed = noDecay === true ? isUndecayed : noDecay || (() => false);
   const depths = new DepthWalk(model).depths;
-  return depths.flatMap(({ name, params }, i) => {
+  const groups = depths.flatMap(({ name, params }, i) => {
     const trainable = params.filter(([, parameter]) => parameter.requiresGrad);
     const rate = lr * decay ** (depths.length - 1 - i);
     const plain = trainable.filter(([path, parameter]) => !undecayed(path, parameter));
@@ -69,6 +73,12 @@ export function parameterGroupsByDepth(model: Module, options: DepthGroupOptions
       { name, params: values(exempt), lr: rate, weightDecay: 0 },
     ].filter((group) => group.params.length > 0);
   });
+  if (groups.length === 0)
+    throw new ArgumentError(
+      `parameterGroupsByDepth: no parameter of the ${model.typeName} is trainable; if they are frozen, unfreeze some, ` +
+        'as in unfreeze(model, "head")',
+    );
+  return groups;
 }
 
 const isUndecayed: ParameterPredicate = (name, parameter) =>

@@ -5,6 +5,7 @@
 
 import { dtypeInfo, type Tensor } from "@kindling/core";
 import type { Module } from "@kindling/nn";
+import { checkOptions } from "./options.js";
 import { formatSummary } from "./summary-table.js";
 import { WorkCounter } from "./summary-work.js";
 import { type Call, type TraceObserver, tensorsIn, traceCalls } from "./trace.js";
@@ -38,9 +39,11 @@ export interface LayerSummary {
  * A summary of a model in evaluation mode. Printing it gives the table.
  * @param inputShape of the input, batch included: [1, 3, 224, 224]
  * @throws ShapeError if the model does not take the shape
+ * @throws ArgumentError for an unknown option
  */
-export function summary(model: Module, inputShape: readonly number[], { depth = 3 }: SummaryOptions = {}): Summary {
-  return new Summary(model, inputShape, depth);
+export function summary(model: Module, inputShape: readonly number[], options: SummaryOptions = {}): Summary {
+  checkOptions("summary", options, ["depth"]);
+  return new Summary(model, inputShape, options.depth ?? 3);
 }
 
 export class Summary {

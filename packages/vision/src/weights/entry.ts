@@ -53,6 +53,8 @@ export interface WeightsEntry<C extends Categories = Categories> {
   /** Makes the transform that the weights were measured with: a picture gives [3, cropSize, cropSize]. */
   transforms(): Transform<Picture, Tensor>;
   readonly meta: WeightsMeta<C>;
+  /** The name: `ResNet50_Weights.IMAGENET1K_V2`. */
+  toString(): string;
 }
 
 /**
@@ -90,18 +92,29 @@ export function defineWeights<E extends string>(
 ): WeightsEnum<E> {
   const named = Object.entries<WeightsSpec>(specs).map(([entry, spec]): [string, WeightsEntry] => [
     entry,
-    Object.freeze({
-      name: `${enumName}.${entry}`,
-      enumName,
-      entry,
-      model,
-      url: publishedUrl(spec.file),
-      hashPrefix: spec.file.slice(spec.file.lastIndexOf("-") + 1, spec.file.lastIndexOf(".")),
-      transforms: () => imageClassification(spec.preset),
-      ...spec,
-    }),
+    defineEntry({ enumName, entry, model, ...spec }),
   ]);
   const entries = Object.fromEntries(named);
   Object.defineProperty(entries, "DEFAULT", { value: entries[best] });
   return Object.freeze(entries) as WeightsEnum<E>;
+}
+
+function defineEntry(given: WeightsSpec & Pick<WeightsEntry, "enumName" | "entry" | "model">): WeightsEntry {
+  const { enumName, entry, file, preset } = given;
+  const name = `${enumName}.${entry}`;
+  const weights = {
+    name,
+    url: publishedUrl(file),
+    hashPrefix: file.slice(file.lastIndexOf("-") + 1, file.lastIndexOf(".")),
+    transforms: () => imageClassification(preset),
+    ...given,
+  };
+  return frozen(Object.defineProperty(weights, "toString", { value: () => name }));
+}
+
+/** The value, of which nothing can be changed any more: entries share lists, such as the names of the classes. */
+function frozen<T extends object>(value: T): T {
+  if (Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) if (typeof part === "object" && part !== null) frozen(part);
+  return Object.freeze(value);
 }

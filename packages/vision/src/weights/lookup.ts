@@ -2,7 +2,7 @@
 
 import { ArgumentError } from "@kindling/core";
 import { nearestNames } from "@kindling/nn";
-import { unknownModel } from "../models/registry.js";
+import { modelKey, unknownModel } from "../models/registry.js";
 import * as classification from "./classification.js";
 import type { WeightsEntry, WeightsEnum } from "./entry.js";
 
@@ -20,7 +20,7 @@ export function findWeights(model: string): WeightsEnum | undefined {
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
 export function getModelWeights(model: string | { readonly modelName: string }): WeightsEnum {
-  const name = typeof model === "string" ? model.toLowerCase() : model.modelName;
+  const name = modelKey(Object(model).modelName ?? model);
   const weights = findWeights(name);
   if (weights) return weights;
   throw unknownModel(
@@ -35,7 +35,7 @@ export function getModelWeights(model: string | { readonly modelName: string }):
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
 export function getWeight(name: string): WeightsEntry {
-  const parts = name.split(".");
+  const parts = String(name).split(".");
   if (parts.length !== 2)
     throw new ArgumentError(
       `Invalid weight name provided: '${name}'; expected one like ResNet50_Weights.IMAGENET1K_V2`,
@@ -54,4 +54,12 @@ export function entryOf(weights: WeightsEnum, entry: string): WeightsEntry {
   const { enumName } = weights.DEFAULT;
   const names = ["DEFAULT", ...Object.keys(weights)].join(", ");
   throw new ArgumentError(`Unknown value '${entry}' for ${enumName}; it has ${names}`);
+}
+
+/** What was given for an entry and is none, for an error's message. */
+export function describeChoice(given: unknown): string {
+  const all = Object.values(ENUMS).find((weights) => weights === given);
+  if (!all) return JSON.stringify(given);
+  const { enumName } = all.DEFAULT;
+  return `${enumName} is all of a model's weights; take one entry of it, such as ${enumName}.DEFAULT`;
 }

@@ -6,7 +6,7 @@ import { type DownloadOptions, fetchWeights } from "../hub/index.js";
 import type { AskedWeights } from "../models/builder.js";
 import type { WeightsEntry } from "./entry.js";
 import { loadWeights } from "./load-into.js";
-import { entryOf, findWeights, getWeight } from "./lookup.js";
+import { describeChoice, entryOf, findWeights, getWeight } from "./lookup.js";
 
 /**
  * The weights that a caller asked for.
@@ -22,7 +22,7 @@ export function resolveWeights(model: string, { weights, pretrained }: AskedWeig
   throw new ArgumentError(
     entry.model
       ? `Invalid weights for ${model}: ${entry.name} belongs to ${entry.model}. ${hintOf(model)}`
-      : `Invalid weights for ${model}: ${JSON.stringify(weights)}. ${hintOf(model)}`,
+      : `Invalid weights for ${model}: ${describeChoice(weights)}. ${hintOf(model)}`,
   );
 }
 

@@ -88,6 +88,16 @@ describe("weights", () => {
   it("cannot be changed", () => {
     expect(() => Object.assign(models.ResNet50_Weights.DEFAULT, { url: "http://elsewhere" })).toThrow(TypeError);
     expect(() => Object.assign(models.ResNet50_Weights, { DEFAULT: null })).toThrow(TypeError);
+    const { meta, preset } = models.ResNet50_Weights.DEFAULT;
+    for (const part of [meta, meta.categories, meta.minSize, meta.metrics, meta.metrics["ImageNet-1K"], preset])
+      expect(() => Object.assign(part, { 0: "cat", "acc@1": 100 })).toThrow(TypeError);
+    expect(() => (preset.mean as number[]).push(0)).toThrow(TypeError);
+    expect(models.ResNet18_Weights.DEFAULT.meta.categories[0]).toBe("tench");
+  });
+
+  it("print as their names", () => {
+    expect(String(models.ResNet50_Weights.DEFAULT)).toBe("ResNet50_Weights.IMAGENET1K_V2");
+    expect(Object.keys(models.ResNet50_Weights.DEFAULT)).not.toContain("toString");
   });
 
   it("are found by full name", () => {
