@@ -4,7 +4,7 @@ import { CheckpointError, type CheckpointErrorKind, openCheckpoint } from "@kind
 import { platform } from "#platform/hub";
 import { DownloadError } from "./errors.js";
 import type { WeightsRequest } from "./request.js";
-import type { WeightsFile } from "./store.js";
+import { nameOf, type WeightsFile } from "./store.js";
 
 /** What says nothing of damage: the file is whole, but asks for what the reader of checkpoints does not do. */
 const UNDAMAGED: readonly CheckpointErrorKind[] = ["unsupported", "torchscript", "forbidden-global", "limit", "depth"];
@@ -17,7 +17,9 @@ export async function damage(file: WeightsFile, { hash, strict }: WeightsRequest
   const flaw = await flawOf(file);
   if (hash === undefined || (flaw === undefined && !strict)) return flaw;
   const digest = await platform.sha256(file);
-  return digest.startsWith(hash) ? undefined : (flaw ?? `its SHA-256 begins with ${digest.slice(0, hash.length)}`);
+  return digest.startsWith(hash)
+    ? undefined
+    : (flaw ?? `${nameOf(file)}: its SHA-256 begins with ${digest.slice(0, hash.length)}`);
 }
 
 /** Accepts or refuses a download. @throws DownloadError of kind `hash`, or `content` where no hash is known */
@@ -33,6 +35,9 @@ export async function checkDownload(file: WeightsFile, url: string, { hash }: We
   throw new DownloadError("hash", `${url}: the SHA-256 should begin with ${hash}, but is ${digest}: ${what}`);
 }
 
+/** Whether an error of the reader is a sign of damage. */
+export const isDamage = ({ kind }: CheckpointError): boolean => kind !== "io" && !UNDAMAGED.includes(kind);
+
 /** What is wrong with a file's structure. */
 async function flawOf(file: WeightsFile): Promise<string | undefined> {
   try {
@@ -41,6 +46,6 @@ async function flawOf(file: WeightsFile): Promise<string | undefined> {
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     if (error.kind === "io") throw new DownloadError("storage", error.message, { cause: error });
-    return UNDAMAGED.includes(error.kind) ? undefined : error.message;
+    return isDamage(error) ? error.message : undefined;
   }
 }

@@ -16,7 +16,7 @@ import { DraftTaken, type ProgressView, type WeightsFile, type WeightsStore } fr
  */
 export async function fetchWeights(source: string | URL, options: WeightsOptions = {}): Promise<WeightsFile> {
   options.signal?.throwIfAborted();
-  const request = resolveRequest(source, options, platform.environment("KINDLING_WEIGHTS_URL"));
+  const request = requestFor(source, options);
   const store = await platform.openStore(options.modelDir);
   const { file, flaw } = await lookUp(store, request);
   if (file !== undefined) return file;
@@ -31,6 +31,11 @@ export async function fetchWeights(source: string | URL, options: WeightsOptions
   } finally {
     view.end();
   }
+}
+
+/** What a caller asks for in this environment. */
+export function requestFor(source: string | URL, options: WeightsOptions): WeightsRequest {
+  return resolveRequest(source, options, platform.environment("KINDLING_WEIGHTS_URL"));
 }
 
 /** The file that is there, if it is good; else what is wrong with it. */

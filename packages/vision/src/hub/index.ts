@@ -4,4 +4,5 @@ export { DownloadError, type DownloadErrorKind } from "./errors.js";
 export { fetchWeights } from "./fetch-weights.js";
 export type { DownloadOptions, DownloadProgress, WeightsOptions } from "./options.js";
 export { loadStateDictFromUrl } from "./state-dict.js";
-export type { WeightsFile } from "./store.js";
+export { nameOf, type WeightsFile } from "./store.js";
+export { useWeights } from "./use-weights.js";

@@ -62,6 +62,12 @@ function checkName(name: string, source: string | URL): void {
     throw new ArgumentError(`"${name}" is no name for the file of ${source}; give one, without a folder, as fileName`);
 }
 
+/**
+ * Digits in a file's name that are most likely of its SHA-256. torch.hub wants eight or more; fewer are a number, as in
+ * `checkpoint-10.pth`.
+ */
+export const hashInName = (name: string): string | undefined => /-([a-f0-9]{8,64})\./.exec(name)?.[1];
+
 function expectedHash(name: string, { checkHash, hashPrefix }: WeightsOptions): string | undefined {
   if (typeof checkHash === "string") {
     if (!/^[0-9a-f]{1,64}$/i.test(checkHash))

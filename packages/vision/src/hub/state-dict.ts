@@ -2,19 +2,19 @@
 
 import { findStateDict, load } from "@kindling/checkpoint";
 import type { Tensor } from "@kindling/core";
-import { fetchWeights } from "./fetch-weights.js";
 import type { DownloadOptions } from "./options.js";
+import { useWeights } from "./use-weights.js";
 
 /**
  * The state dict of a `.pth` file on the web, also one inside a training checkpoint (under `model`, `state_dict`, …):
  * downloaded once, then read from the folder of downloads, which is PyTorch's own. Tensors are on the host; nothing in
  * the file is run.
  *
- * @throws DownloadError if the file cannot be got; CheckpointError if it cannot be read
+ * @throws DownloadError if the file cannot be got; CheckpointError, which names the file, if it cannot be read
  */
 export async function loadStateDictFromUrl(
   url: string | URL,
   options: DownloadOptions = {},
 ): Promise<Map<string, Tensor>> {
-  return findStateDict(await load(await fetchWeights(url, options)));
+  return useWeights(url, options, async (file) => findStateDict(await load(file)));
 }

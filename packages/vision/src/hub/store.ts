@@ -8,6 +8,10 @@ import type { DownloadProgress } from "./options.js";
 /** What checkpoints are read from: a path in Node, a `Blob` in a browser. */
 export type WeightsFile = string | Blob;
 
+/** What a file is called in messages. */
+export const nameOf = (file: WeightsFile): string =>
+  typeof file === "string" ? file : file instanceof File ? file.name : "blob";
+
 /** Which version of which file a draft holds the beginning of. */
 export interface Origin {
   readonly url: string;

@@ -9,7 +9,8 @@
  */
 
 import { findStateDict, load } from "@kindling/checkpoint";
-import type { Module } from "@kindling/nn";
+import { type Module, StateDictError } from "@kindling/nn";
+import { nameOf, type WeightsFile } from "../hub/index.js";
 
 /**
  * Puts the weights of a `.pth` file into a model whose keys and shapes they match. Memory: the size of the file, and at
@@ -17,8 +18,20 @@ import type { Module } from "@kindling/nn";
  * without having been computed.
  *
  * @param file a path (in browsers: an address), or a `Blob`
- * @throws StateDictError if they do not match; CheckpointError if the file cannot be read. The model is then as before.
+ * @throws StateDictError, which names the file, if they do not match; CheckpointError if the file cannot be read. The
+ *   model is then as before.
  */
-export async function loadWeights(model: Module, file: string | Blob): Promise<void> {
-  model.loadStateDict(findStateDict(await load(file)));
+export async function loadWeights(model: Module, file: WeightsFile): Promise<void> {
+  const state = findStateDict(await load(file));
+  try {
+    model.loadStateDict(state);
+  } catch (error) {
+    throw error instanceof StateDictError ? misfit(error, file) : error;
+  }
+}
+
+function misfit(cause: StateDictError, file: WeightsFile): StateDictError {
+  const { message, missingKeys, unexpectedKeys, mismatchedKeys } = cause;
+  const error = new StateDictError(`${nameOf(file)}: ${message}`, missingKeys, unexpectedKeys, mismatchedKeys);
+  return Object.assign(error, { cause });
 }

@@ -2,7 +2,7 @@
 
 import { ArgumentError } from "@kindling/core";
 import type { Module } from "@kindling/nn";
-import { type DownloadOptions, fetchWeights } from "../hub/index.js";
+import { type DownloadOptions, useWeights } from "../hub/index.js";
 import type { AskedWeights } from "../models/builder.js";
 import type { WeightsEntry } from "./entry.js";
 import { loadWeights } from "./load-into.js";
@@ -50,5 +50,5 @@ function hintOf(model: string): string {
 /** Gets the file of the weights, from the folder of downloads or the web, and puts them into a model of their form. */
 export async function loadPublished(model: Module, weights: WeightsEntry, download: DownloadOptions): Promise<void> {
   const { url, hashPrefix } = weights;
-  await loadWeights(model, await fetchWeights(url, { ...download, hashPrefix }));
+  await useWeights(url, { ...download, hashPrefix }, (file) => loadWeights(model, file));
 }

@@ -1,7 +1,7 @@
 /** Models with published weights, from a server on this machine that has them under PyTorch's names. */
 
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -90,9 +90,27 @@ it("an entry of one's own is got from where it says, and its hash is checked", a
   expect(requests).toEqual([`/own/${name}`]);
 });
 
-it("a file of another model is refused with the keys that differ", async () => {
+it("a file whose damage shows only when it is read is downloaded again", async () => {
+  const hashPrefix = createHash("sha256").update(file).digest("hex").slice(0, 8);
+  const weights = { ...ShuffleNet_V2_X0_5_Weights.DEFAULT, file: "own.pth", url: `${origin()}/own.pth`, hashPrefix };
+  const damaged = Uint8Array.from(file);
+  damaged[damaged.length >> 1] ^= 0xff;
+  await writeFile(join(modelDir, "own.pth"), damaged);
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const model = await models.shufflenet_v2_x0_5({ weights, modelDir, progress: false });
+  expect(await stateOf(model)).toBe(await stateOf(source));
+  expect(requests).toEqual(["/own.pth"]);
+  expect(await readdir(modelDir)).toEqual(["own.pth", "own.pth.damaged"]);
+  expect(warn).toHaveBeenCalledOnce();
+  warn.mockRestore();
+});
+
+it("a file of another model is refused with its path and the keys that differ", async () => {
   const asked = { weights: "DEFAULT", modelDir, checkHash: false, progress: false };
-  await expect(models.mobilenet_v3_small(asked)).rejects.toMatchObject({ name: "StateDictError" });
+  const error = await models.mobilenet_v3_small(asked).catch((error) => error);
+  expect(error).toMatchObject({ name: "StateDictError", cause: { name: "StateDictError" } });
+  expect(error.missingKeys).toContain("classifier.3.bias");
+  expect(error.message).toContain(`${join(modelDir, models.MobileNet_V3_Small_Weights.DEFAULT.file)}: the state dict`);
 });
 
 it("weights change what a model is built with, as in torchvision", async () => {
