@@ -20,7 +20,7 @@ export function findWeights(model: string): WeightsEnum | undefined {
  * @throws ArgumentError for an unknown name, with the nearest ones
  */
 export function getModelWeights(model: string | { readonly modelName: string }): WeightsEnum {
-  const name = modelKey(Object(model).modelName ?? model);
+  const name = modelKey(typeof model === "string" ? model : (model?.modelName ?? model));
   const weights = findWeights(name);
   if (weights) return weights;
   throw unknownModel(
