@@ -1,7 +1,7 @@
 /** What every device checks, and how it says what it cannot give. */
 
 import type { DeviceBuffer } from "./device.js";
-import { DeviceError } from "./errors.js";
+import { DeviceError, OutOfMemoryError } from "./errors.js";
 import type { Plan } from "./kernel.js";
 
 /** Bytes in words. */
@@ -28,9 +28,9 @@ export interface Shortage {
   readonly free?: number;
 }
 
-export function outOfMemory({ device, asked, purpose, bytes, buffers, limit, free }: Shortage): DeviceError {
+export function outOfMemory({ device, asked, purpose, bytes, buffers, limit, free }: Shortage): OutOfMemoryError {
   const largest = free === undefined ? "" : `largest free piece ${inMiB(free)}, `;
-  return new DeviceError(
+  return new OutOfMemoryError(
     `out of memory on the ${device} device: ${inMiB(asked)} asked for ${purpose}; ${inMiB(bytes)} live in ` +
       `${buffers} buffers, ${largest}limit ${inMiB(limit)}. ` +
       "Use a smaller batch, hold fewer tensors, or raise memoryLimit",

@@ -8,7 +8,8 @@ import { context } from "./context.js";
 import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
 import { startDevice } from "./devices.js";
 import { type ComputeDType, isComputeDType } from "./dtype.js";
-import { DeviceError } from "./errors.js";
+import { DeviceError, OutOfMemoryError } from "./errors.js";
+import { isInitial, sortByUse } from "./initial.js";
 import { Node } from "./node.js";
 import { DEFAULT_SCHEDULE, makePlan, type ScheduleOptions } from "./schedule/plan.js";
 import { type Request, trace, unreshaped } from "./schedule/trace.js";
@@ -22,6 +23,8 @@ const NODE_LIMIT = 20_000;
 const RUN_AHEAD = 2;
 /** Plans that are kept. */
 const PLAN_LIMIT = 200;
+/** Bytes of live tensors from which on the program's garbage is collected before more are made. */
+const COLLECT_BYTES = 512 * 2 ** 20;
 /** Flushes for which an unused device copy of a host tensor is kept. */
 const KEEP_FLUSHES = 3;
 
@@ -76,6 +79,7 @@ export class Engine {
   private readonly plans = new Map<string, CompiledPlan>();
   private readonly hostCopies = new Set<Storage>();
   private flushes = 0;
+  private collectAt = COLLECT_BYTES;
   private backwardPending = false;
   private counted = noStats();
 
@@ -131,7 +135,7 @@ export class Engine {
 
   /** Before a backward(): a plan holds at most one. */
   beginBackward(): void {
-    if (this.backwardPending && this.device) this.flush();
+    if (this.backwardPending && this.device) this.flush([]);
     this.backwardPending = true;
   }
 
@@ -153,23 +157,26 @@ export class Engine {
 
   /** Flushes a graph that outgrew its bound. */
   bound(): void {
-    if (this.device && context.operations > NODE_LIMIT) this.flush();
+    if (this.device && context.operations > NODE_LIMIT) this.flush([]);
   }
 
   // Flushing.
 
-  /** Realizes what must outlive the graph, and `wanted`. */
-  flush(wanted: readonly Node[] = []): void {
+  /** Realizes what must outlive the graph, and `wanted`. Given a list, even an empty one, it leaves initial values that
+   *  nothing uses for later: something else may be loaded over them. */
+  flush(wanted?: readonly Node[]): void {
     const device = this.device;
     if (!device) throw new DeviceError("no device yet: await init() first");
-    const { requests, cells, given, aliases } = this.choose(wanted);
+    const { requests, cells, given, aliases, waiting } = this.choose(wanted);
     const replaced: Storage[] = [];
     try {
-      for (const cell of given) {
-        if (cell.own) replaced.push(cell.own);
-        this.takeOver(device, cell);
-      }
-      if (requests.length > 0) this.execute(device, requests, cells);
+      this.withRoom(device, () => {
+        for (const cell of given) {
+          if (cell.own) replaced.push(cell.own);
+          this.takeOver(device, cell);
+        }
+        if (requests.length > 0) this.execute(device, requests, cells);
+      });
     } catch (error) {
       this.abandon();
       throw error;
@@ -183,6 +190,7 @@ export class Engine {
       letGo(node);
     }
     this.pending.clear();
+    for (const cell of waiting) this.pending.add(cell.ref);
     for (const node of this.releasing) this.release(node);
     this.startAnew();
     this.flushes++;
@@ -211,16 +219,18 @@ export class Engine {
 
   /** What a flush realizes: nodes with the memory they go to, the variables they are assigned to, variables that were
    *  given values made on the host, and reshapes that share another node's memory. */
-  private choose(wanted: readonly Node[]): {
+  private choose(wanted?: readonly Node[]): {
     requests: Request[];
     cells: Map<Request, Cell>;
     given: Cell[];
     aliases: Node[];
+    waiting: Cell[];
   } {
     const requests: Request[] = [];
     const cells = new Map<Request, Cell>();
     const given: Cell[] = [];
     const aliases: Node[] = [];
+    const initial: Cell[] = [];
     const chosen = new Set<Node>();
     const keep = (node: Node): void => {
       if (node.realized || !isComputeDType(node.dtype)) return;
@@ -231,6 +241,12 @@ export class Engine {
       if (base.numel === 0) settleEmpty(base);
       else requests.push({ node: base, into: null });
     };
+    const keepVariable = (cell: Cell): void => {
+      // What can change is in memory of its own, even when two variables were assigned one value.
+      const request = { node: cell.node, into: cell.own };
+      requests.push(request);
+      cells.set(request, cell);
+    };
     for (const ref of this.pending) {
       const cell = ref.deref();
       if (!cell || cell.node.numel === 0 || (cell.node.realized && cell.node.storage === cell.storage)) continue;
@@ -238,12 +254,10 @@ export class Engine {
         given.push(cell);
         continue;
       }
-      // What can change is in memory of its own, even when two variables were assigned one value.
-      const request = { node: cell.node, into: cell.own };
-      requests.push(request);
-      cells.set(request, cell);
+      if (wanted && !cell.storage && isInitial(cell.node)) initial.push(cell);
+      else keepVariable(cell);
     }
-    for (const node of wanted) {
+    for (const node of wanted ?? []) {
       keep(node);
       if (node.requiresGrad && !node.tapeConsumed)
         for (const saved of inputGradientBoundary(node)) {
@@ -253,7 +267,24 @@ export class Engine {
     }
     for (const node of this.held) keep(node);
     for (const node of this.outside) if (this.outlives(node)) keep(node);
-    return { requests, cells, given, aliases };
+    const { used, waiting } = sortByUse(initial, requests);
+    used.forEach(keepVariable);
+    return { requests, cells, given, aliases, waiting };
+  }
+
+  /** Runs what takes memory: after the garbage of the program is collected where much is live, and once more after that
+   *  where there was not enough. The engine sees that its own memory is short, and knows nothing of ours. */
+  private withRoom(device: Device, run: () => void): void {
+    if (device.memory().bytes > this.collectAt) {
+      Storage.collect();
+      this.collectAt = Math.max(COLLECT_BYTES, 2 * device.memory().bytes);
+    }
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || !Storage.collect()) throw error;
+      run();
+    }
   }
 
   /** Waits while more runs are in flight than may be. */

@@ -23,6 +23,11 @@ export class DeviceError extends KindlingError {
   override name = "DeviceError";
 }
 
+/** The device has not the memory that was asked for. */
+export class OutOfMemoryError extends DeviceError {
+  override name = "OutOfMemoryError";
+}
+
 /** There is no WebGPU adapter of the kind asked for. */
 export class NoAdapterError extends DeviceError {
   override name = "NoAdapterError";

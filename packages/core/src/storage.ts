@@ -3,6 +3,7 @@
  * reference frees the device's part through a FinalizationRegistry; nobody has to.
  */
 
+import { platform } from "#platform";
 import type { Device, DeviceBuffer } from "./device.js";
 import { discard } from "./discard.js";
 import { type ComputeDType, type DType, dtypeInfo, type TypedArray } from "./dtype.js";
@@ -96,6 +97,20 @@ export class Storage {
     this.holding = null;
     this.buffer = null;
     this.device = null;
+  }
+
+  /** Has the garbage of the program collected, where that can be had, and takes back what it held on devices.
+   *  @returns whether anything came back */
+  static collect(): boolean {
+    platform.collectGarbage();
+    let freed = false;
+    for (const holding of [...holdings]) {
+      if (holding.storage.deref()) continue;
+      holdings.delete(holding);
+      holding.device.free(holding.buffer);
+      freed = true;
+    }
+    return freed;
   }
 
   /** Brings everything that lives on `device` to the host, and frees it there. What a failed device no longer gives is

@@ -201,6 +201,35 @@ describe("the engine", () => {
     await expect(written.add(1).data()).rejects.toThrow(k.DeviceError);
   });
 
+  it("leaves initial values for later that nothing uses", async () => {
+    k.manualSeed(3);
+    const expected = await k.randn([5000]).data();
+    k.manualSeed(3);
+    const unused = k.state(k.zeros([5000])).normal_();
+    const used = k.state(k.zeros([5000])).normal_();
+    const before = k.memory().bytes;
+    await used.mul(2).sum().item();
+    expect(k.memory().bytes - before).toBeLessThan(2 * 20_000);
+    expect(await unused.data()).toEqual(expected);
+  });
+
+  it("collects what the program dropped before it runs out of memory", async () => {
+    await k.init({ device: "cpu", threads: 1, memoryLimit: 8 * 2 ** 20 });
+    for (let i = 0; i < 30; i++) {
+      const large = k.state(k.zeros([2 ** 19])).normal_();
+      await large.sum().item();
+    }
+    const kept: k.Tensor[] = [];
+    const hoard = async (): Promise<void> => {
+      for (let i = 0; i < 30; i++) {
+        kept.push(k.state(k.zeros([2 ** 19])).normal_());
+        await kept[i].sum().item();
+      }
+    };
+    await expect(hoard()).rejects.toThrow(k.OutOfMemoryError);
+    await k.init({ device: "cpu", threads: 2 });
+  });
+
   it("draws the same numbers for the same seed, and others for the next draw", async () => {
     k.manualSeed(7);
     const a = await k.rand([50]).data();

@@ -25,6 +25,7 @@ export const platform: Platform = {
     worker.postMessage(data);
     return { keepAlive: () => {}, terminate: () => worker.terminate() };
   },
+  collectGarbage() {},
   macrotask(task) {
     if (!channel) {
       setTimeout(task, 0);

@@ -1,9 +1,23 @@
 /** The host is Node: `node:worker_threads`, and WebGPU by the npm package `webgpu`. */
 
 import { availableParallelism } from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
 import { ADAPTER_ADVICE, adapterRoutes, hasGraphicsCard } from "./dawn.js";
 import type { Platform } from "./platform.js";
+
+let collect: (() => void) | undefined;
+
+/** V8's collector, which it hands out to contexts that are made while the flag is set. */
+function collector(): () => void {
+  setFlagsFromString("--expose-gc");
+  try {
+    return runInNewContext("gc") as () => void;
+  } finally {
+    setFlagsFromString("--no-expose-gc");
+  }
+}
 
 export const platform: Platform = {
   cores: availableParallelism(),
@@ -28,6 +42,10 @@ export const platform: Platform = {
         void worker.terminate();
       },
     };
+  },
+  collectGarbage() {
+    collect ??= collector();
+    collect();
   },
   macrotask: (task) => void setImmediate(task),
   adapterRoutes,

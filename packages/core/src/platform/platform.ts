@@ -39,6 +39,8 @@ export interface Platform {
     onMessage: (message: unknown) => void,
     onEnd: (reason: string) => void,
   ): WorkerThread;
+  /** Collects all garbage of the program, where a program may ask for that. */
+  collectGarbage(): void;
   /** Runs `task` soon, after the events that already wait. */
   macrotask(task: () => void): void;
   /**
