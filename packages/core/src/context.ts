@@ -38,17 +38,4 @@ export function noGrad<T>(fn: () => T): T {
   }) as T;
 }
 
-/**
- * Runs `fn`, whose operators do not count for the bound at which a graph is flushed. What it makes must stay small, as
- * initial values do: they wait until they are used, however many models are built and whatever is loaded over them.
- */
-export function uncounted<T>(fn: () => T): T {
-  const before = context.operations;
-  try {
-    return fn();
-  } finally {
-    context.operations = before;
-  }
-}
-
 export const isGradEnabled = (): boolean => context.gradEnabled;

@@ -3,17 +3,7 @@
  * generator and are computed on the device when they are first needed: weights that are loaded over never are.
  */
 
-import {
-  ArgumentError,
-  fromHost,
-  noGrad,
-  rand,
-  ShapeError,
-  scoped,
-  type Tensor,
-  uncounted,
-  where,
-} from "@kindling/core";
+import { ArgumentError, fromHost, noGrad, rand, ShapeError, scoped, type Tensor, where } from "@kindling/core";
 
 export type Nonlinearity = "linear" | "conv1d" | "conv2d" | "sigmoid" | "tanh" | "relu" | "leaky_relu" | "selu";
 
@@ -46,7 +36,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** Writes an initial value. What it is computed from is nobody's result: else it would be kept, and computed for that. */
 function initially(t: Tensor, write: () => void): Tensor {
-  noGrad(() => scoped(() => uncounted(write)));
+  noGrad(() => scoped(write));
   return t;
 }
 

@@ -8,7 +8,7 @@ import { Node, type Op } from "../node.js";
 /** A node of `op` over `inputs`. `key` describes the operator's structure; its first word is the operator's name. */
 export function make(op: Op, key: string, inputs: readonly Node[], shape: readonly number[], dtype: DType): Node {
   const node = new Node(op, inputs, shape, dtype, key);
-  if (inputs.length > 0 && !isConstant(node)) context.operations++;
+  if (inputs.length > 0) context.operations++;
   if (!context.inBackward) for (const i of inputs) i.consumed = true;
   if (context.gradEnabled && isFloat(dtype))
     for (const i of inputs) {
@@ -18,13 +18,6 @@ export function make(op: Op, key: string, inputs: readonly Node[], shape: readon
       if (i.tapeConsumed) node.tapeConsumed = true;
     }
   return node;
-}
-
-/** Whether a node is one number, in whatever shape. A view that has been computed no longer knows what it is a view of. */
-function isConstant(node: Node): boolean {
-  let base = node;
-  while (base.op.kind === "move" && base.inputs.length > 0) base = base.inputs[0];
-  return base.op.kind === "const";
 }
 
 /** Refuses tensors that live on the host only. */

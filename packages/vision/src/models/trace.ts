@@ -4,7 +4,7 @@
  * of every `forward` instead, and takes itself away again.
  */
 
-import { noGrad, scoped, Tensor, uncounted, zeros } from "@kindling/core";
+import { noGrad, scoped, Tensor, zeros } from "@kindling/core";
 import type { Layer, Module } from "@kindling/nn";
 
 /** One call of a module of the model. */
@@ -43,8 +43,8 @@ export function traceCalls(model: Module, inputShape: readonly number[], observe
   const restores = model.namedModules().map(([path, module]) => recorder.intercept(path, module));
   try {
     model.eval();
-    // Nothing leaves the scope, so the engine remembers nothing of it, and need not bound it.
-    uncounted(() => scoped(() => noGrad(() => void (model as Layer).call(zeros(inputShape)))));
+    // Nothing leaves the scope, so the engine remembers nothing of it.
+    scoped(() => noGrad(() => void (model as Layer).call(zeros(inputShape))));
   } finally {
     for (const restore of restores) restore();
     for (const [module, training] of modes) module.training = training;
