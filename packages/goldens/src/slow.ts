@@ -3,16 +3,10 @@
  * network takes a minute and more, most of it to compile shaders.
  */
 
-/** Forward passes that take half a minute and more on SwiftShader with two cores. */
+/** Forward passes that take more than 20 s on SwiftShader with two quiet cores. */
 const SLOW_FORWARD = new Set([
-  "models/densenet161",
   "models/densenet161@224",
   "models/inception_v3@224",
-  "models/resnext101_32x8d",
-  "models/resnext50_32x4d@224",
-  "models/vgg16@224",
-  "models/vgg16_bn",
-  "models/vgg19",
   "models/vit_b_16",
   "models/vit_l_32",
   "models/wide_resnet50_2@224",
