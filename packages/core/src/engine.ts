@@ -272,8 +272,8 @@ export class Engine {
     return { requests, cells, given, aliases, waiting };
   }
 
-  /** Runs what takes memory: after the garbage of the program is collected where much is live, and once more after that
-   *  where there was not enough. The engine sees that its own memory is short, and knows nothing of ours. */
+  /** Runs what takes memory. Where much is live, the program's garbage is collected first; where there was not enough, it
+   *  is collected and `run` called again, which must bear that. JavaScript's collector does not see what a device holds. */
   private withRoom(device: Device, run: () => void): void {
     if (device.memory().bytes > this.collectAt) {
       Storage.collect();
