@@ -19,14 +19,11 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Keys are short and ASCII: building them here is several times faster than a call into the decoder. */
+/** Keys are short and ASCII: made here they are several times faster than by a call into the decoder. */
 function decodeAscii(bytes: Uint8Array): string | undefined {
-  let text = "";
-  for (const byte of bytes) {
-    if (byte > 127) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  for (const byte of bytes) if (byte > 127) return undefined;
+  // In one call: put together one by one, a string of 60 characters is a chain of 60 objects until it is read.
+  return String.fromCharCode(...bytes);
 }
 
 /** Splits at the three-byte sequences ED A0–BF xx, which stand for surrogates; everything between is strict. */
@@ -51,13 +48,15 @@ function decodeWithSurrogates(bytes: Uint8Array): string | undefined {
 /** The bytes of a string. */
 export function encodeUtf8(text: string): Uint8Array {
   if (!LONE_SURROGATE.test(text)) return encoder.encode(text);
-  const parts = text.match(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]|[^\ud800-\udfff]+/g) ?? [];
-  const bytes: number[] = [];
-  for (const part of parts) {
+  // A unit of UTF-16 takes three bytes at most.
+  const bytes = new Uint8Array(3 * text.length);
+  let at = 0;
+  for (const [part] of text.matchAll(/\p{Cs}|\P{Cs}+/gu)) {
     const unit = part.charCodeAt(0);
-    if (part.length === 1 && unit >= 0xd800 && unit <= 0xdfff)
-      bytes.push(0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 63), 0x80 | (unit & 63));
-    else for (const byte of encoder.encode(part)) bytes.push(byte);
+    if (LONE_SURROGATE.test(part)) {
+      bytes.set([0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 63), 0x80 | (unit & 63)], at);
+      at += 3;
+    } else at += encoder.encodeInto(part, bytes.subarray(at)).written;
   }
-  return Uint8Array.from(bytes);
+  return bytes.slice(0, at);
 }

@@ -2,6 +2,7 @@
 
 import { CheckpointError } from "../errors.js";
 import { decodeUtf8 } from "../utf8.js";
+import { latin1 } from "./text.js";
 
 /** The bytes at hand end inside the pickle; there may be more in the file. */
 export class OutOfBytes extends Error {
@@ -15,6 +16,9 @@ export class OutOfBytes extends Error {
 
 /** Longest integer, in bytes; Python has no bound, but nothing real comes near. */
 const LONGEST_INTEGER = 1 << 16;
+
+/** Longest integer or float in decimal, in digits: what is read in more than linear time is kept short. */
+const LONGEST_DECIMAL = 4300;
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
@@ -70,13 +74,6 @@ export class PickleReader {
     return this.bytes.subarray(start, start + length);
   }
 
-  /** UTF-8 text of a given length. */
-  text(length: number): string {
-    const text = decodeUtf8(this.slice(length));
-    if (text === undefined) throw bad(`a string at byte ${this.position - length} is not UTF-8`);
-    return text;
-  }
-
   /** The bytes up to the next line feed, which is skipped. */
   line(): Uint8Array {
     const end = this.bytes.indexOf(10, this.position);
@@ -93,6 +90,14 @@ export class PickleReader {
     return text;
   }
 
+  /** A line that holds a number. */
+  private digits(what: string): string {
+    const line = this.line();
+    if (line.length > LONGEST_DECIMAL)
+      throw new CheckpointError("limit", `${what} of ${line.length} digits is longer than ${LONGEST_DECIMAL}`);
+    return latin1(line);
+  }
+
   /** A little-endian two's complement integer. */
   long(length: number): number | bigint {
     if (length < 0) throw bad("an integer has a negative length");
@@ -107,18 +112,18 @@ export class PickleReader {
 
   /** A decimal integer on a line of its own, perhaps with Python 2's trailing L; `01` and `00` are booleans in INT. */
   decimal(booleans: boolean): number | bigint | boolean {
-    const text = this.lineText();
+    const text = this.digits("an integer");
     if (booleans && (text === "00" || text === "01")) return text === "01";
-    if (!/^[+-]?\d+L?$/.test(text) || text.length > LONGEST_INTEGER) throw bad(`"${text.slice(0, 40)}" is no integer`);
+    if (!/^[+-]?\d+L?$/.test(text)) throw bad(`${JSON.stringify(text.slice(0, 40))} is no integer`);
     return narrow(BigInt(text.replace(/^\+|L$/g, "")));
   }
 
   /** A decimal float on a line of its own. */
   decimalFloat(): number {
-    const text = this.lineText();
+    const text = this.digits("a float");
     if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
     const special = /^([+-]?)(nan|inf|infinity)$/i.exec(text);
-    if (!special) throw bad(`"${text.slice(0, 40)}" is no float`);
+    if (!special) throw bad(`${JSON.stringify(text.slice(0, 40))} is no float`);
     const magnitude = special[2].toLowerCase() === "nan" ? Number.NaN : Infinity;
     return special[1] === "-" ? -magnitude : magnitude;
   }

@@ -28,7 +28,7 @@ export function parseStringLiteral(line: Uint8Array): Uint8Array {
       if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 255);
       return SIMPLE.get(one as string) ?? whole;
     });
-  return Uint8Array.from(plain, (character) => character.charCodeAt(0));
+  return latin1Bytes(plain) as Uint8Array;
 }
 
 /** The string of Python's raw-unicode-escape: Latin-1 with `\uXXXX` and `\UXXXXXXXX`. */

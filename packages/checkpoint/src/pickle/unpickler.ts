@@ -10,6 +10,7 @@ import { CheckpointError } from "../errors.js";
 import type { Budget } from "../limits.js";
 import { decodeUtf8 } from "../utf8.js";
 import { FrozenSet, newDict, Tuple, tuple } from "../values.js";
+import { COST, costOf } from "./cost.js";
 import { HIGHEST_PROTOCOL, Op } from "./opcodes.js";
 import { PickleReader } from "./reader.js";
 import { parseRawUnicode, parseStringLiteral } from "./text.js";
@@ -30,13 +31,20 @@ export class GlobalReference {
   constructor(
     /** Full name, as in the file. */
     readonly name: string,
-    /** What calling it, or making an instance of it, gives. */
-    readonly call: (args: readonly unknown[]) => unknown,
+    private readonly run: (args: readonly unknown[], budget: Budget) => unknown,
   ) {}
-}
 
-/** Estimated bytes of heap that one value costs, in units that err high. */
-const COST = { container: 200, entry: 40, slot: 8, small: 24 };
+  /**
+   * What calling it, or making an instance of it, gives. Charged for what it looks through and what it makes: a file of
+   * a few bytes can have a long list copied, or only read, a million times.
+   */
+  call(args: readonly unknown[], budget: Budget): unknown {
+    for (const arg of args) budget.spend(costOf(arg));
+    const result = this.run(args, budget);
+    budget.spend(costOf(result));
+    return result;
+  }
+}
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
@@ -114,9 +122,17 @@ class Machine {
     this.push(tuple(items as never[]));
   }
 
-  private pushText(text: string): void {
-    this.spend(COST.small + 2 * text.length);
+  /** UTF-8, of as many bytes as are there: charged once they are, and before they are decoded. */
+  private pushUtf8(length: number): void {
+    const start = this.reader.position;
+    const text = this.decoded(this.reader.slice(length), decodeUtf8);
+    if (text === undefined) throw bad(`a string at byte ${start} is not UTF-8`);
     this.push(text);
+  }
+
+  private decoded<T>(bytes: Uint8Array, decode: (bytes: Uint8Array) => T): T {
+    this.spend(COST.small + 2 * bytes.length);
+    return decode(bytes);
   }
 
   private pushBytes(bytes: Uint8Array): void {
@@ -126,9 +142,9 @@ class Machine {
 
   /** Python 2's `str`: text where it is UTF-8, as torch reads it, else bytes. */
   private pushPython2String(bytes: Uint8Array): void {
-    const text = decodeUtf8(bytes);
+    const text = this.decoded(bytes, decodeUtf8);
     if (text === undefined) this.pushBytes(bytes);
-    else this.pushText(text);
+    else this.push(text);
   }
 
   private pushContainer(container: object): void {
@@ -180,7 +196,7 @@ class Machine {
   }
 
   private pushGlobal(module: string, name: string): void {
-    this.spend(COST.small);
+    this.spend(COST.small + 2 * (module.length + name.length));
     this.push(this.environment.findGlobal(module, name));
   }
 
@@ -188,7 +204,7 @@ class Machine {
   private call(callee: unknown, args: unknown): void {
     if (!(callee instanceof GlobalReference)) throw bad("something that is not a known function is called");
     if (!(args instanceof Tuple)) throw bad(`the arguments of ${callee.name} are not a tuple`);
-    this.pushContainer(callee.call(args) as object);
+    this.push(callee.call(args, this.environment.budget));
   }
 
   private step(opcode: number) {
@@ -239,9 +255,11 @@ class Machine {
         return this.push(value);
       }
       case Op.INT:
-        return this.push(reader.decimal(true));
-      case Op.LONG:
-        return this.push(reader.decimal(false));
+      case Op.LONG: {
+        const value = reader.decimal(opcode === Op.INT);
+        this.spend(COST.small);
+        return this.push(value);
+      }
       case Op.BINFLOAT:
         this.spend(COST.small);
         return this.push(reader.float64());
@@ -250,15 +268,15 @@ class Machine {
         return this.push(reader.decimalFloat());
 
       case Op.SHORT_BINUNICODE:
-        return this.pushText(reader.text(reader.uint8()));
+        return this.pushUtf8(reader.uint8());
       case Op.BINUNICODE:
-        return this.pushText(reader.text(reader.uint32()));
+        return this.pushUtf8(reader.uint32());
       case Op.BINUNICODE8:
-        return this.pushText(reader.text(reader.length64()));
+        return this.pushUtf8(reader.length64());
       case Op.UNICODE:
-        return this.pushText(parseRawUnicode(reader.line()));
+        return this.push(this.decoded(reader.line(), parseRawUnicode));
       case Op.STRING:
-        return this.pushPython2String(parseStringLiteral(reader.line()));
+        return this.pushPython2String(this.decoded(reader.line(), parseStringLiteral));
       case Op.SHORT_BINSTRING:
         return this.pushPython2String(reader.slice(reader.uint8()));
       case Op.BINSTRING: {
@@ -360,6 +378,7 @@ class Machine {
       }
       case Op.BUILD: {
         const state = this.pop();
+        this.spend(costOf(state));
         return this.environment.build(this.top(), state);
       }
       case Op.BINPERSID:

@@ -5,6 +5,7 @@
 import type { DType } from "@kindling/core";
 import { TORCH_DTYPES, TORCH_STORAGES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
+import type { Budget } from "../limits.js";
 import { latin1Bytes } from "../pickle/text.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { encodeUtf8 } from "../utf8.js";
@@ -37,7 +38,7 @@ export class StorageClass extends GlobalReference {
   }
 }
 
-type Call = (args: readonly unknown[]) => unknown;
+type Call = (args: readonly unknown[], budget: Budget) => unknown;
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
@@ -125,13 +126,13 @@ function rebuildParameter(args: readonly unknown[], name: string): StoredTensor 
 }
 
 /** `_rebuild_from_type_v2(function, type, args, state)`: a tensor with Python attributes, which are left out. */
-function rebuildFromType(args: readonly unknown[], name: string): unknown {
+function rebuildFromType(args: readonly unknown[], budget: Budget, name: string): unknown {
   checkCount(args, 4, 4, name);
   const [callee, , inner] = args;
   if (!(callee instanceof GlobalReference) || !callee.name.includes("_rebuild_") || callee.name === name)
     throw bad(`${name}: ${describe(callee)} does not rebuild a tensor`);
   if (!(inner instanceof Tuple)) throw bad(`${name}: the arguments are ${describe(inner)}`);
-  return callee.call(inner);
+  return callee.call(inner, budget);
 }
 
 /** `torch.device(type, index)` or `torch.device("cuda:0")`. */
@@ -193,8 +194,10 @@ const CALLS: Record<string, Call> = {
   "torch._utils._rebuild_parameter": (args) => rebuildParameter(args, "torch._utils._rebuild_parameter"),
   "torch._utils._rebuild_parameter_with_state": (args) =>
     rebuildParameter(args, "torch._utils._rebuild_parameter_with_state"),
-  "torch._tensor._rebuild_from_type": (args) => rebuildFromType(args, "torch._tensor._rebuild_from_type"),
-  "torch._tensor._rebuild_from_type_v2": (args) => rebuildFromType(args, "torch._tensor._rebuild_from_type_v2"),
+  "torch._tensor._rebuild_from_type": (args, budget) =>
+    rebuildFromType(args, budget, "torch._tensor._rebuild_from_type"),
+  "torch._tensor._rebuild_from_type_v2": (args, budget) =>
+    rebuildFromType(args, budget, "torch._tensor._rebuild_from_type_v2"),
   "numpy.dtype": (args) => NumpyDtype.of(args),
   "numpy.ndarray": notCalled("numpy.ndarray"),
   "numpy.core.multiarray.scalar": (args) => numpyScalar(args),
