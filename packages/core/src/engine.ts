@@ -7,9 +7,10 @@ import { inputGradientBoundary } from "./autograd/boundary.js";
 import { context } from "./context.js";
 import type { CompiledPlan, Device, DeviceBuffer } from "./device.js";
 import { startDevice } from "./devices.js";
-import { type ComputeDType, isComputeDType } from "./dtype.js";
+import { type ComputeDType, dtypeInfo, isComputeDType } from "./dtype.js";
 import { DeviceError, OutOfMemoryError } from "./errors.js";
 import { isInitial, sortByUse } from "./initial.js";
+import { runInMemory } from "./layout.js";
 import { Node } from "./node.js";
 import { DEFAULT_SCHEDULE, makePlan, type ScheduleOptions } from "./schedule/plan.js";
 import { type Request, trace, unreshaped } from "./schedule/trace.js";
@@ -43,6 +44,12 @@ export class Cell {
   get own(): Storage | null {
     return this.storage?.fixed ? null : this.storage;
   }
+}
+
+/** Elements one after another in memory, the first of them counted in elements. */
+interface Run {
+  readonly storage: Storage;
+  readonly first: number;
 }
 
 export interface Stats {
@@ -308,6 +315,7 @@ export class Engine {
     if (this.plans.size > PLAN_LIMIT) this.plans.delete(this.plans.keys().next().value!);
     const made = graph.fresh.map((r) => Storage.onDevice(device, r.node.computeDType, r.node.numel, describe(r.node)));
     const buffers = [...graph.externals.map((s) => this.onDevice(device, s)), ...made.map((s) => s.buffer!)];
+    for (const { into } of requests) into?.announceChange();
     device.run(compiled, buffers, graph.uniforms);
     this.count(compiled);
     for (const r of requests) {
@@ -404,14 +412,44 @@ export class Engine {
   async read(node: Node): Promise<ArrayBuffer> {
     // What is written after the call, and before it could go on, is not to be seen.
     const device = this.device ?? (await this.ready());
-    if (!unreshaped(node).realized) this.flush([node]);
-    const { storage } = unreshaped(node);
-    if (!storage) throw new DeviceError(`a tensor of shape [${node.shape}] has no value`);
-    if (!storage.buffer) {
-      const host = storage.host!;
-      return host.buffer.slice(host.byteOffset, host.byteOffset + host.byteLength) as ArrayBuffer;
+    return this.readRun(device, node, this.locate(node));
+  }
+
+  /**
+   * The bytes of a node's value as it is now, fetched when `read` is called, or right before what is in its memory is
+   * replaced. `release` says that they are not wanted any more.
+   */
+  snapshot(node: Node): { read(): Promise<ArrayBuffer>; release(): void } {
+    const { device } = this;
+    let early: Promise<ArrayBuffer> | undefined;
+    if (!device) {
+      early = this.read(node);
+      early.catch(() => undefined);
+      return { read: () => early!, release: () => undefined };
     }
-    return device.read(storage.buffer, node.computeDType, 0, node.numel);
+    const run = this.locate(node);
+    const fetch = (): Promise<ArrayBuffer> => this.readRun(device, node, run);
+    const release = run.storage.beforeChange(() => {
+      early ??= fetch();
+      early.catch(() => undefined);
+    });
+    return { read: () => early ?? fetch(), release };
+  }
+
+  /** Where the elements of a node lie one after another; computes them first if they lie nowhere. */
+  private locate(node: Node): Run {
+    if (!runInMemory(node)) this.flush([node]);
+    const run = runInMemory(node);
+    if (!run?.owner.storage) throw new DeviceError(`a tensor of shape [${node.shape}] has no value`);
+    return { storage: run.owner.storage, first: run.first };
+  }
+
+  private async readRun(device: Device, { computeDType, numel }: Node, { storage, first }: Run): Promise<ArrayBuffer> {
+    if (storage.buffer) return device.read(storage.buffer, computeDType, first, numel);
+    const { host } = storage;
+    if (!host) throw new DeviceError("a tensor went down with its device");
+    const { entries } = dtypeInfo(computeDType);
+    return host.slice(first * entries, (first + numel) * entries).buffer as ArrayBuffer;
   }
 
   stats(): Stats {

@@ -36,6 +36,9 @@ export class Storage {
   /** The flush that used the device's copy last. */
   lastUse = 0;
 
+  /** Who wants the value before it is replaced. */
+  private readonly waiting = new Set<() => void>();
+
   private constructor(
     readonly dtype: DType,
     readonly numel: number,
@@ -81,8 +84,21 @@ export class Storage {
     this.shared = true;
   }
 
+  /** Has `act` called once, before the value is replaced or its memory is given back. Returns what calls that off. */
+  beforeChange(act: () => void): () => void {
+    this.waiting.add(act);
+    return () => this.waiting.delete(act);
+  }
+
+  /** Says that the value is about to be replaced. */
+  announceChange(): void {
+    for (const act of this.waiting) act();
+    this.waiting.clear();
+  }
+
   /** Ends the value and gives its memory back. */
   retire(): void {
+    this.announceChange();
     this.version++;
     this.release();
     this.host = null;

@@ -9,6 +9,7 @@ import { type ComputeDType, type DType, dtypeInfo, isComputeDType, isFloat, type
 import { Cell, engine } from "../engine.js";
 import { ArgumentError, AutogradError, DTypeError, ShapeError } from "../errors.js";
 import { convertHost, type NestedArray, nest } from "../host.js";
+import { type Layout, layoutIn } from "../layout.js";
 import type { GradSink, Node } from "../node.js";
 import { elementwise } from "../ops/map.js";
 import * as M from "../ops/movement.js";
@@ -24,6 +25,8 @@ interface View {
   readonly apply: (n: Node) => Node;
   /** The base's node that the view was last taken of. */
   seen: Node;
+  /** Whether the part of the base was only chosen as the place for a tensor of its own, such as a parameter in an arena. */
+  readonly placed: boolean;
 }
 
 export abstract class Handle implements GradSink {
@@ -188,7 +191,7 @@ export abstract class Handle implements GradSink {
     const node = of(base);
     if (node === base) return this.self;
     const t = this.derived(node);
-    t.#view = { base: this, apply: of, seen: base };
+    t.#view = { base: this, apply: of, seen: base, placed: false };
     return t;
   }
 
@@ -242,6 +245,45 @@ export abstract class Handle implements GradSink {
     const data = new (dtypeInfo(node.dtype).array)(bytes);
     if (data.byteLength <= 4096) this.#lastRead = { node, data };
     return data.slice();
+  }
+
+  /**
+   * The elements as they are now, which `read` brings to the host; they are held apart only if a write comes before. For
+   * what takes many tensors at one moment and one tensor at a time, as a checkpoint does. `release` says that they are
+   * not wanted any more.
+   */
+  snapshot(): { read(): Promise<TypedArray>; release(): void } {
+    const data = this.hostData();
+    if (data) return { read: async () => data, release: () => undefined };
+    const node = this.value;
+    if (!isComputeDType(node.dtype)) throw new DTypeError(`a ${node.dtype} tensor has no value on the host`);
+    const { read, release } = engine.snapshot(node);
+    return { read: async () => new (dtypeInfo(node.dtype).array)(await read()), release };
+  }
+
+  /** The tensor that user code made this one a view of, and where its elements are in that one's, counted row by row;
+   *  undefined for a tensor of its own, and where its elements are not at steps. */
+  get viewOf(): ({ readonly base: Tensor } & Layout) | undefined {
+    let base: Handle = this;
+    while (base.#view && !base.#view.placed) base = base.#view.base;
+    if (base === this) return undefined;
+    const layout = this.#layoutIn(base);
+    return layout && { base: base.self, ...layout };
+  }
+
+  #layoutIn(base: Handle): Layout | undefined {
+    const chain: View[] = [];
+    let handle: Handle = this;
+    while (handle !== base) {
+      const view = handle.#view!;
+      chain.push(view);
+      handle = view.base;
+    }
+    const from = withoutGrad(base.value);
+    return layoutIn(
+      from,
+      chain.reduceRight((node, { apply }) => apply(node), from),
+    );
   }
 
   /** The elements without waiting, if they are on the host already. Not a copy: do not write into it. Values that a
@@ -326,7 +368,7 @@ export abstract class Handle implements GradSink {
     this.#leaf = null;
     const seen = base.node;
     this.#node = of(seen);
-    this.#view = { base, apply: of, seen };
+    this.#view = { base, apply: of, seen, placed: true };
   }
 }
 
