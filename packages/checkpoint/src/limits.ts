@@ -1,4 +1,13 @@
-/** The bound on what one checkpoint may cost, whatever it claims. */
+/**
+ * The bound on what one checkpoint may cost, whatever it claims.
+ *
+ * While a file is read, the process grows by no more than
+ *
+ *     maxTensorBytes + maxObjectBytes + the file's own bytes where it is given in memory
+ *
+ * and a small constant (the engine's own, 64 MiB). Deflated storages may take the size of the largest one again while
+ * they are inflated. `docs/security.md` has the measurements; `test/memory.test.ts` makes them.
+ */
 
 import { CheckpointError } from "./errors.js";
 
@@ -8,7 +17,10 @@ export interface LoadLimits {
    * Default: 256 MiB + 4 × the size of the file.
    */
   maxTensorBytes?: number;
-  /** Most bytes (estimated) of everything else: strings, numbers, containers, memo. Default 512 MiB. */
+  /**
+   * Most bytes (estimated, erring high) of everything else: the directory, the pickle, strings, numbers, containers, the
+   * memo, names. Default: 128 MiB + 128 × the size of the file, at most 512 MiB.
+   */
   maxObjectBytes?: number;
   /** Deepest nesting of containers. Default 500; Python itself pickles less than 1000. */
   maxDepth?: number;
@@ -21,13 +33,14 @@ const MIB = 2 ** 20;
 
 export const defaultLimits = (fileSize: number): Required<LoadLimits> => ({
   maxTensorBytes: 256 * MIB + 4 * fileSize,
-  maxObjectBytes: 512 * MIB,
+  maxObjectBytes: Math.min(512 * MIB, 128 * MIB + 128 * fileSize),
   maxDepth: DEFAULT_MAX_DEPTH,
 });
 
-/** Counts down what may still be allocated; asked before memory is taken. */
+/** Counts what has been allocated; asked before memory is taken. */
 export class Budget {
-  private spent = 0;
+  /** In bytes. */
+  spent = 0;
 
   constructor(
     private readonly limit: number,
@@ -45,3 +58,7 @@ export class Budget {
       );
   }
 }
+
+/** The budget of everything but tensors. */
+export const objectBudget = (name: string, { maxObjectBytes }: Required<LoadLimits>): Budget =>
+  new Budget(maxObjectBytes, `${name}: what it holds besides tensors`, "maxObjectBytes");

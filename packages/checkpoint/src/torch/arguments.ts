@@ -2,16 +2,18 @@
 
 import { CheckpointError } from "../errors.js";
 import { GlobalReference } from "../pickle/unpickler.js";
+import { quoted } from "../printable.js";
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
 /** A short description of any value, for messages. */
 export function describe(value: unknown): string {
   if (value === null) return "None";
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "string") return quoted(value, 40);
   if (value instanceof GlobalReference) return value.name;
   if (typeof value === "object") return `a ${value.constructor.name}`;
-  return String(value).slice(0, 40);
+  if (typeof value === "bigint") return "an int of many digits";
+  return String(value);
 }
 
 export function checkCount(args: readonly unknown[], least: number, most: number, what: string): void {
@@ -23,7 +25,7 @@ export function checkCount(args: readonly unknown[], least: number, most: number
 
 /** A Python int that JavaScript holds exactly. */
 export function integer(value: unknown, what: string): number {
-  if (typeof value === "bigint") throw new CheckpointError("limit", `${what} is ${value}, beyond 2^53`);
+  if (typeof value === "bigint") throw new CheckpointError("limit", `${what} is ${describe(value)}, beyond 2^53`);
   if (typeof value !== "number" || !Number.isInteger(value)) throw bad(`${what} is ${describe(value)}, not an integer`);
   return value;
 }

@@ -4,6 +4,7 @@
 
 import { type DType, dtypeInfo } from "@kindling/core";
 import { CheckpointError } from "../errors.js";
+import { quoted } from "../printable.js";
 
 /** A run of bytes in a checkpoint, read when it is used. Several tensors may be views of one storage. */
 export interface Storage {
@@ -11,6 +12,8 @@ export interface Storage {
   readonly key: string;
   /** How many bytes it holds. */
   readonly bytes: number;
+  /** A byte of the file in its neighbourhood: storages are read in this order. */
+  readonly position: number;
   /** Whether its numbers are big-endian. */
   readonly bigEndian: boolean;
   /** All its bytes, in a buffer of their own. */
@@ -33,8 +36,12 @@ export class StorageReference {
   }
 }
 
+const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
+
 /** More dimensions than this are refused; torch itself prints and indexes at most 64. */
 const MAX_RANK = 64;
+
+type Negated = readonly [real: boolean, imaginary: boolean];
 
 export class StoredTensor {
   private constructor(
@@ -46,6 +53,8 @@ export class StoredTensor {
     /** First element, counted from the beginning of the storage. */
     readonly offset: number,
     readonly requiresGrad: boolean,
+    /** Whether its numbers are the negatives of those in the storage; of complex ones, each part. */
+    readonly negated: Negated = [false, false],
   ) {}
 
   /** Number of elements. */
@@ -76,12 +85,29 @@ export class StoredTensor {
 
   /** Equal for tensors that are the same view of the same storage. */
   get identity(): string {
-    const { storage, dtype, offset, shape, strides, requiresGrad } = this;
-    return JSON.stringify([storage.key, dtype, offset, shape, strides, requiresGrad]);
+    const { storage, dtype, offset, shape, strides, requiresGrad, negated } = this;
+    return JSON.stringify([storage.key, dtype, offset, shape, strides, requiresGrad, negated]);
   }
 
   withRequiresGrad(requiresGrad: boolean): StoredTensor {
-    return new StoredTensor(this.storage, this.dtype, this.shape, this.strides, this.offset, requiresGrad);
+    return new StoredTensor(
+      this.storage,
+      this.dtype,
+      this.shape,
+      this.strides,
+      this.offset,
+      requiresGrad,
+      this.negated,
+    );
+  }
+
+  /** The tensor with torch's bits for a conjugate and a negative that were not computed when it was saved. */
+  withBits(conj: boolean, neg: boolean): StoredTensor {
+    const { storage, dtype, shape, strides, offset, requiresGrad } = this;
+    const { kind } = dtypeInfo(dtype);
+    if (conj && kind !== "complex") throw bad(`a tensor of ${dtype} is marked as a conjugate`);
+    if (neg && kind !== "float" && kind !== "complex") throw bad(`a tensor of ${dtype} is marked as a negative`);
+    return new StoredTensor(storage, dtype, shape, strides, offset, requiresGrad, [neg, conj !== neg]);
   }
 
   /** A view of a storage; refused unless every element of it lies inside. */
@@ -93,17 +119,20 @@ export class StoredTensor {
     strides: readonly number[],
     requiresGrad: boolean,
   ): StoredTensor {
-    const describe = `a tensor of shape [${shape}], strides [${strides}], offset ${offset}`;
+    const storage = quoted(reference.storage.key);
+    if (shape.length > MAX_RANK || strides.length > MAX_RANK)
+      throw new CheckpointError("bounds", `a tensor on storage ${storage} has more than ${MAX_RANK} dimensions`);
+    const describe = () => `a tensor of shape [${shape}], strides [${strides}], offset ${offset}`;
     const refuse = (why: string): never => {
-      throw new CheckpointError("bounds", `${describe}, on storage ${reference.storage.key}: ${why}`);
+      throw new CheckpointError("bounds", `${describe()}, on storage ${storage}: ${why}`);
     };
     if (shape.length !== strides.length) refuse(`${shape.length} sizes and ${strides.length} strides`);
-    if (shape.length > MAX_RANK) refuse(`more than ${MAX_RANK} dimensions`);
     for (const number of [offset, ...shape, ...strides]) if (number < 0) refuse(`${number} is negative`);
     const elementBytes = dtypeInfo(dtype).bytes;
     const length = shape.reduce((product, size) => product * size, 1);
-    if (!Number.isSafeInteger(length * elementBytes))
-      throw new CheckpointError("limit", `${describe} has more elements than any memory`);
+    // With a 0 among the sizes too: the strides of such a tensor, which saving computes, would not be exact.
+    if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(size, 1), elementBytes)))
+      throw new CheckpointError("limit", `${describe()} has more elements than any memory`);
     if (length > 0) {
       const last = shape.reduce((position, size, i) => position + (size - 1) * strides[i], offset);
       const available = Math.floor(reference.bytes / elementBytes);
@@ -149,4 +178,12 @@ export function gather(bytes: Uint8Array<ArrayBuffer>, tensor: StoredTensor): Ui
     }
   }
   return new Uint8Array(to.buffer);
+}
+
+/** Turns the signs of the parts that a tensor negates, in its elements (little-endian, row by row). */
+export function applySigns(bytes: Uint8Array, { dtype, negated }: StoredTensor): void {
+  const { bytes: elementBytes, entries } = dtypeInfo(dtype);
+  const width = elementBytes / entries;
+  for (let part = 0; part < entries; part++)
+    if (negated[part]) for (let i = (part + 1) * width - 1; i < bytes.length; i += elementBytes) bytes[i] ^= 0x80;
 }

@@ -1,9 +1,10 @@
 /** torch's zip container (torch ≥ 1.6): `<root>/data.pkl`, `<root>/data/<key>`, `<root>/byteorder`, `<root>/version`. */
 
 import { CheckpointError } from "../errors.js";
-import { Budget, type LoadLimits } from "../limits.js";
+import { type LoadLimits, objectBudget } from "../limits.js";
 import { OutOfBytes } from "../pickle/reader.js";
 import { unpickle } from "../pickle/unpickler.js";
+import { quoted } from "../printable.js";
 import type { ByteSource } from "../source.js";
 import { readDirectory, type ZipMember } from "../zip/directory.js";
 import { readMember } from "../zip/member.js";
@@ -12,18 +13,18 @@ import { type Storage, StorageReference } from "./stored-tensor.js";
 
 /** Reads the directory and the pickle; storages are read when they are used. */
 export async function readZipFormat(source: ByteSource, limits: Required<LoadLimits>): Promise<unknown> {
-  const members = await readDirectory(source);
+  const budget = objectBudget(source.name, limits);
+  const members = await readDirectory(source, budget);
   const root = findRoot(source, members);
   const pickle = members.get(`${root}data.pkl`) as ZipMember;
-  if (pickle.size > limits.maxObjectBytes)
-    throw new CheckpointError("limit", `${source.name}: data.pkl takes ${pickle.size} bytes; maxObjectBytes allows it`);
+  budget.spend(pickle.size);
   const bigEndian = await isBigEndian(source, members.get(`${root}byteorder`));
   const storages = new Map<string, Storage>();
 
   const resolve = (claim: StorageClaim): StorageReference => {
     const member = members.get(`${root}data/${claim.key}`);
     if (!member)
-      throw new CheckpointError("missing-member", `${source.name}: there is no storage ${JSON.stringify(claim.key)}`);
+      throw new CheckpointError("missing-member", `${source.name}: there is no storage ${quoted(claim.key)}`);
     const reference = new StorageReference(storageOf(member, claim.key), claim.class.dtype, claim.length);
     if (claim.length < 0 || reference.bytes > member.size)
       throw new CheckpointError(
@@ -35,14 +36,14 @@ export async function readZipFormat(source: ByteSource, limits: Required<LoadLim
   const storageOf = (member: ZipMember, key: string): Storage => {
     let storage = storages.get(key);
     if (!storage) {
-      storage = { key, bytes: member.size, bigEndian, read: () => readMember(source, member) };
+      const { size: bytes, headerOffset: position } = member;
+      storage = { key, bytes, position, bigEndian, read: () => readMember(source, member) };
       storages.set(key, storage);
     }
     return storage;
   };
 
   const bytes = await readMember(source, pickle);
-  const budget = new Budget(limits.maxObjectBytes, `${source.name}: its strings and containers`, "maxObjectBytes");
   try {
     return unpickle(bytes, torchEnvironment(budget, resolve)).value;
   } catch (error) {

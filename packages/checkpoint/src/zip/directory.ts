@@ -4,6 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.js";
+import { defaultLimits, objectBudget } from "../limits.js";
 import { type ByteSource, readRange } from "../source.js";
 import { decodeUtf8 } from "../utf8.js";
 
@@ -42,8 +43,8 @@ export const LOCATOR64_BYTES = 20;
 export const SATURATED_16 = 0xffff;
 export const SATURATED_32 = 0xffffffff;
 
-/** A directory of more bytes than this is refused: no checkpoint has a million members. */
-const MAX_DIRECTORY_BYTES = 2 ** 27;
+/** Estimated bytes of heap that a member costs beside its place in the directory. */
+const MEMBER_COST = 500;
 
 const Flag = { encrypted: 1, strongEncryption: 0x40, maskedHeaders: 0x2000 } as const;
 
@@ -58,12 +59,14 @@ interface End {
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** The members of an archive by name, in the order of the directory. */
-export async function readDirectory(source: ByteSource): Promise<Map<string, ZipMember>> {
+/** The members of an archive by name, in the order of the directory; what they cost is charged to the budget. */
+export async function readDirectory(
+  source: ByteSource,
+  budget = objectBudget(source.name, defaultLimits(source.size)),
+): Promise<Map<string, ZipMember>> {
   const refuse = (why: string): CheckpointError => new CheckpointError("zip", `${source.name}: ${why}`);
   const end = await findEnd(source, refuse);
-  if (end.size > MAX_DIRECTORY_BYTES)
-    throw new CheckpointError("limit", `${source.name}: the directory of the archive takes ${end.size} bytes`);
+  budget.spend(end.size + MEMBER_COST * end.count);
   const bytes = await readRange(source, end.offset, end.size, "the directory of the archive", "zip");
   const entries = parseEntries(bytes, end, refuse);
   const members = new Map<string, ZipMember>();

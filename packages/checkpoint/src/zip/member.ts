@@ -8,26 +8,43 @@ import { LOCAL_HEADER_BYTES, Signature, type ZipMember } from "./directory.js";
 /** Sizes and checksum stand behind the data, not in the local header. */
 const STREAMED = 8;
 
+/** Members up to this size are read together with their headers; larger ones after them, into a buffer of their own. */
+const SMALL_BYTES = 2 ** 16;
+
+/** Room for the extra fields of a local header: torch's padding and zip64 sizes fit, and little else occurs. */
+const USUAL_EXTRA_BYTES = 96;
+
 /** The bytes of a member, inflated and verified, in a buffer of their own. */
 export async function readMember(source: ByteSource, member: ZipMember): Promise<Uint8Array<ArrayBuffer>> {
-  const name = JSON.stringify(member.name);
-  const start = await dataOffset(source, member);
-  const stored = await readRange(source, start, member.compressedSize, `member ${name}`, "zip");
+  const stored = await readStored(source, member);
   const bytes = member.method === 0 ? stored : await inflate(source, member, stored);
   const crc = platform.crc32(bytes);
   if (crc !== member.crc)
     throw new CheckpointError(
       "crc",
-      `${source.name}: member ${name} is damaged: its checksum is ${hex(crc)}, expected ${hex(member.crc)}. Fetch the file again`,
+      `${source.name}: member ${JSON.stringify(member.name)} is damaged: its checksum is ${hex(crc)}, expected ${hex(member.crc)}. Fetch the file again`,
     );
   return bytes;
 }
 
-async function dataOffset(source: ByteSource, member: ZipMember): Promise<number> {
+/** The bytes of a member as they stand in the archive. */
+async function readStored(source: ByteSource, member: ZipMember): Promise<Uint8Array<ArrayBuffer>> {
+  const { headerOffset, compressedSize, limit } = member;
+  const withData = compressedSize <= SMALL_BYTES ? compressedSize : 0;
+  const usual = LOCAL_HEADER_BYTES + member.rawName.length + USUAL_EXTRA_BYTES + withData;
+  const head = await readRange(source, headerOffset, Math.min(usual, limit - headerOffset), "a local header", "zip");
+  const start = dataOffset(source, member, head);
+  const end = start + compressedSize;
+  return end <= head.length
+    ? head.slice(start, end)
+    : readRange(source, headerOffset + start, compressedSize, `member ${JSON.stringify(member.name)}`, "zip");
+}
+
+/** Where the data begins, counted from the local header, which must agree with the directory. */
+function dataOffset(source: ByteSource, member: ZipMember, bytes: Uint8Array): number {
   const refuse = (why: string): CheckpointError =>
     new CheckpointError("zip", `${source.name}: the local header of member ${JSON.stringify(member.name)} ${why}`);
   const nameLength = member.rawName.length;
-  const bytes = await readRange(source, member.headerOffset, LOCAL_HEADER_BYTES + nameLength, "a local header", "zip");
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (header.getUint32(0, true) !== Signature.local) throw refuse("is not where the directory says");
   const sameName =
@@ -42,8 +59,9 @@ async function dataOffset(source: ByteSource, member: ZipMember): Promise<number
     if (crc !== member.crc || !agrees(compressed, member.compressedSize) || !agrees(size, member.size))
       throw refuse("has another size or checksum");
   }
-  const start = member.headerOffset + LOCAL_HEADER_BYTES + nameLength + header.getUint16(28, true);
-  if (start + member.compressedSize > member.limit) throw refuse("pushes the data over the next member");
+  const start = LOCAL_HEADER_BYTES + nameLength + header.getUint16(28, true);
+  if (member.headerOffset + start + member.compressedSize > member.limit)
+    throw refuse("pushes the data over the next member");
   return start;
 }
 
