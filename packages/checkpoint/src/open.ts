@@ -3,6 +3,7 @@
 import { platform } from "#platform";
 import { CheckpointError } from "./errors.js";
 import { defaultLimits, type LoadLimits } from "./limits.js";
+import { mergeReads } from "./merge-reads.js";
 import { type ByteSource, blobSource, bytesSource, readRange, streamSource, urlSource } from "./source.js";
 import { readLegacyFormat } from "./torch/legacy-format.js";
 import { readZipFormat } from "./torch/zip-format.js";
@@ -10,13 +11,14 @@ import { readZipFormat } from "./torch/zip-format.js";
 /** A path (in browsers: an address), an address, bytes, a `Blob` or `File`, a stream, or any source of bytes. */
 export type CheckpointInput = string | URL | Uint8Array | ArrayBuffer | Blob | ReadableStream<Uint8Array> | ByteSource;
 
+/** Opens an input; bytes in memory need no merging of reads, all else does. */
 export async function openSource(input: CheckpointInput): Promise<ByteSource> {
-  if (typeof input === "string") return platform.openPath(input);
-  if (input instanceof URL) return urlSource(input);
   if (input instanceof Uint8Array) return bytesSource(input);
   if (input instanceof ArrayBuffer) return bytesSource(new Uint8Array(input));
-  if (input instanceof Blob) return blobSource(input);
-  if (input instanceof ReadableStream) return streamSource(input);
+  if (typeof input === "string") return mergeReads(await platform.openPath(input));
+  if (input instanceof URL) return mergeReads(await urlSource(input));
+  if (input instanceof Blob) return mergeReads(blobSource(input));
+  if (input instanceof ReadableStream) return mergeReads(await streamSource(input));
   return input;
 }
 

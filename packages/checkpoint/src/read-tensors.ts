@@ -1,6 +1,7 @@
-/** Reads tensors out of their storages: each storage once, a few at a time, within the budget. */
+/** Reads tensors out of their storages: each storage once, in the order of the file, within the budget. */
 
 import { dtypeInfo } from "@kindling/core";
+import { inFlight } from "./in-flight.js";
 import { Budget, type LoadLimits } from "./limits.js";
 import { fromHost, swapBytes, type Tensor, typedArray } from "./tensor.js";
 import { gather, type Storage, type StoredTensor } from "./torch/stored-tensor.js";
@@ -12,9 +13,6 @@ interface Plan {
   /** The one that takes the bytes as they are; all others take copies. */
   adopter: StoredTensor | undefined;
 }
-
-/** Storages that are read at the same time. */
-const CONCURRENCY = 4;
 
 /**
  * Reads the given tensors. Two that are the same view of the same storage become one `Tensor`, so that tied weights
@@ -42,16 +40,14 @@ export async function readTensors(
   }
 
   const tensors = new Map<string, Tensor>();
-  const queue = plans.entries();
-  const worker = async (): Promise<void> => {
-    for (const [storage, { views, adopter }] of queue) {
-      const bytes = await storage.read();
-      for (const [identity, view] of views)
-        if (view !== adopter) tensors.set(identity, tensorOf(view, gather(bytes, view)));
-      if (adopter) tensors.set(adopter.identity, tensorOf(adopter, bytes));
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  const inFileOrder = [...plans].sort(([a], [b]) => a.position - b.position);
+  const bytesOf = ([{ bytes }]: [Storage, Plan]): number => bytes;
+  await inFlight(inFileOrder, bytesOf, async ([storage, { views, adopter }]) => {
+    const bytes = await storage.read();
+    for (const [identity, view] of views)
+      if (view !== adopter) tensors.set(identity, tensorOf(view, gather(bytes, view)));
+    if (adopter) tensors.set(adopter.identity, tensorOf(adopter, bytes));
+  });
   return tensors;
 }
 

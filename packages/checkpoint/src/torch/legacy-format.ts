@@ -39,6 +39,10 @@ class LegacyStorage implements Storage {
     return this.length * this.elementBytes;
   }
 
+  get position(): number {
+    return this.offset;
+  }
+
   read(): Promise<Uint8Array<ArrayBuffer>> {
     return readRange(this.source, this.offset, this.bytes, `storage ${this.key}`);
   }

@@ -64,6 +64,7 @@ export class NumpyArray {
     const storage = {
       key: `numpy ${++arrays}`,
       bytes: bytes.length,
+      position: 0,
       bigEndian: dtype.bigEndian,
       read: async () => new Uint8Array(bytes),
     };
