@@ -17,6 +17,7 @@ export { type ByteSource, blobSource, bytesSource, streamSource, urlSource } fro
 export { findStateDict, renameKeys, stripPrefix } from "./state-dict.js";
 export {
   Complex,
+  Float,
   FrozenSet,
   OrderedDict,
   PythonObject,

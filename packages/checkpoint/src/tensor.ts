@@ -19,6 +19,18 @@ export async function hostBytes(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>
   return bytesOf(tensor.hostData() ?? (await tensor.data()));
 }
 
+/** The bytes of a tensor's elements, row by row, as they were at one moment; see `Tensor.snapshot`. */
+export interface Snapshot {
+  read(): Promise<Uint8Array<ArrayBuffer>>;
+  /** To be called once they have been read, or are not wanted any more. */
+  release(): void;
+}
+
+export function snapshot(tensor: Tensor): Snapshot {
+  const { read, release } = tensor.snapshot();
+  return { read: async () => bytesOf(await read()), release };
+}
+
 /** Number of elements of a shape. */
 export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 

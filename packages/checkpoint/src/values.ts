@@ -5,11 +5,11 @@
  * |---|---|---|
  * | `None`, `True`, `False` | `null`, `true`, `false` | the same (`undefined` too is `None`) |
  * | `int` | `number` within ±(2^53 − 1), else `bigint` | `bigint`, or a safe integer |
- * | `float` | `number` | any other number, −0 among them; 1.0 is saved as the int 1 |
+ * | `float` | `number` | any other number, −0 among them; `new Float(1)` where a whole one is to be a float |
  * | `str` | `string` | `string` |
  * | `bytes`, `bytearray` | `Uint8Array` | `Uint8Array` |
  * | `list` (also `deque`) | `Array` | `Array` |
- * | `tuple`, `torch.Size` | `Tuple`, `Size`: arrays | the same |
+ * | `tuple`, `torch.Size` | `Tuple`, `Size`: arrays | the same, or a frozen array |
  * | `dict` (also `defaultdict`, `Counter`) | `Map` | `Map`, or a plain object with string keys |
  * | `OrderedDict` | `OrderedDict`: a `Map` with `metadata` | the same, or a `Map` of names to tensors (a state dict) |
  * | `set`, `frozenset` | `Set`, `FrozenSet` | the same |
@@ -77,6 +77,14 @@ export class OrderedDict<K extends PythonValue = PythonValue, V extends PythonVa
 
 /** A Python `frozenset`: a `Set` that is saved as a frozenset. */
 export class FrozenSet<T extends PythonValue = PythonValue> extends Set<T> {}
+
+/**
+ * A Python `float` even where its value is whole: JavaScript's 1.0 is the same number as 1, which is saved as an int.
+ * Only for saving; a float is loaded as a number.
+ */
+export class Float {
+  constructor(readonly value: number) {}
+}
 
 /** A Python `complex`. */
 export class Complex {

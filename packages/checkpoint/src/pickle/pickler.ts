@@ -8,6 +8,7 @@ import { DEFAULT_MAX_DEPTH } from "../limits.js";
 import { encodeUtf8 } from "../utf8.js";
 import {
   Complex,
+  Float,
   FrozenSet,
   isLoadedDict,
   OrderedDict,
@@ -41,11 +42,6 @@ export class OwnString {
   constructor(readonly text: string) {}
 }
 
-/** A float even where its value is whole, as the parts of a complex number are. */
-class Float {
-  constructor(readonly value: number) {}
-}
-
 /** An object as the call that makes it. */
 export interface Reduction {
   readonly callee: GlobalName;
@@ -57,19 +53,20 @@ const BATCH = 1000;
 
 const PROTOCOL = 2;
 
-/**
- * The pickle of a value.
- *
- * @param reduce says how objects that are no Python values (tensors) are made; undefined for what it does not know.
- *   `detached` is true inside a state dict, whose parameters are saved without `requires_grad`, as torch's are
- * @param isTensor a `Map` whose keys are strings and whose values are all tensors is a state dict: an `OrderedDict`
- */
-export function pickle(
-  value: unknown,
-  reduce: (value: object, detached: boolean) => Reduction | undefined,
-  isTensor: (value: unknown) => boolean,
-): Uint8Array {
-  return new Pickler(reduce, isTensor).dump(value);
+/** What the pickler is told about tensors, which are no Python values of its own. */
+export interface TensorRules {
+  /** A `Map` whose keys are strings and whose values are all tensors is a state dict: an `OrderedDict`. */
+  isTensor(value: unknown): boolean;
+  /** Whether an object inside a state dict is another one than the same outside, as a parameter is: torch's state dicts
+   *  hold parameters without `requires_grad`. */
+  isDetached(object: object): boolean;
+  /** How an object is made; undefined for what is no tensor. `detached` is true inside a state dict. */
+  reduce(object: object, detached: boolean): Reduction | undefined;
+}
+
+/** The pickle of a value. */
+export function pickle(value: unknown, rules: TensorRules): Uint8Array {
+  return new Pickler(rules).dump(value);
 }
 
 class Pickler {
@@ -81,10 +78,10 @@ class Pickler {
   /** Keys that lead to the value being written, for messages. */
   private readonly path: string[] = [];
 
-  constructor(
-    private readonly reduce: (value: object, detached: boolean) => Reduction | undefined,
-    private readonly isTensor: (value: unknown) => boolean,
-  ) {}
+  /** What stands in the memo for objects that are detached in state dicts. */
+  private readonly detached = new Map<object, symbol>();
+
+  constructor(private readonly rules: TensorRules) {}
 
   dump(value: unknown): Uint8Array {
     this.out.opcode(Op.PROTO);
@@ -156,12 +153,20 @@ class Pickler {
   private saveObject(object: object): void {
     if (this.open.has(object))
       throw new CheckpointError("cycle", `a value that contains itself cannot be saved (at ${this.path.join(".")})`);
-    if (this.recall(object)) return;
+    if (this.recall(this.identity(object))) return;
     if (this.open.size >= DEFAULT_MAX_DEPTH)
       throw new CheckpointError("depth", `values nested more than ${DEFAULT_MAX_DEPTH} deep cannot be saved`);
     this.open.add(object);
     this.saveNew(object);
     this.open.delete(object);
+  }
+
+  /** What an object is known by in the memo. */
+  private identity(object: object): object | symbol {
+    if (!this.inStateDict || !this.rules.isDetached(object)) return object;
+    const identity = this.detached.get(object) ?? Symbol("detached");
+    this.detached.set(object, identity);
+    return identity;
   }
 
   private saveNew(object: object) {
@@ -172,9 +177,9 @@ class Pickler {
       this.save(object.id);
       return this.out.opcode(Op.BINPERSID);
     }
-    const reduction = this.reduce(object, this.inStateDict) ?? builtinReduction(object);
+    const reduction = this.rules.reduce(object, this.inStateDict) ?? builtinReduction(object);
     if (reduction) return this.saveReduction(reduction, object);
-    if (object instanceof Tuple) return this.saveTuple(object);
+    if (object instanceof Tuple || (Array.isArray(object) && Object.isFrozen(object))) return this.saveTuple(object);
     if (Array.isArray(object)) return this.saveList(object);
     if (object instanceof Map) return this.saveMap(object);
     if (object instanceof TorchDtype) return this.saveGlobal("torch", object.name);
@@ -188,10 +193,10 @@ class Pickler {
     this.save(callee);
     this.save(tuple(args as never[]));
     this.out.opcode(Op.REDUCE);
-    this.remember(object);
+    this.remember(this.identity(object));
   }
 
-  private saveTuple(items: Tuple) {
+  private saveTuple(items: readonly unknown[]) {
     if (items.length === 0) return this.out.opcode(Op.EMPTY_TUPLE);
     if (items.length > 3) this.out.opcode(Op.MARK);
     this.saveItems(items);
@@ -255,7 +260,7 @@ class Pickler {
   }
 
   private isStateDict(map: ReadonlyMap<unknown, unknown>): boolean {
-    for (const [key, value] of map) if (typeof key !== "string" || !this.isTensor(value)) return false;
+    for (const [key, value] of map) if (typeof key !== "string" || !this.rules.isTensor(value)) return false;
     return map.size > 0;
   }
 
