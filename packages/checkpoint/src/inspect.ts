@@ -2,8 +2,9 @@
 
 import type { DType } from "@kindling/core";
 import { CheckpointError } from "./errors.js";
-import type { LoadLimits } from "./limits.js";
+import { type LoadLimits, objectBudget } from "./limits.js";
 import { beginsLikeSafetensors, type CheckpointInput, limitsFor, openSource, readValue, withSource } from "./open.js";
+import { quoted } from "./printable.js";
 import { readTensors } from "./read-tensors.js";
 import { readHeader } from "./safetensors/header.js";
 import { readEntry } from "./safetensors/load.js";
@@ -45,7 +46,7 @@ async function list(source: ByteSource, options: LoadLimits): Promise<Listed[]> 
   const limits = limitsFor(source, options);
   const value = await readValue(source, limits);
   containers(value, limits.maxDepth);
-  return namedTensors(value).map(({ name, tensor }) => {
+  return namedTensors(value, objectBudget(source.name, limits)).map(({ name, tensor }) => {
     const { shape, dtype, bytes, identity } = tensor;
     const read = async () => (await readTensors([tensor], limits, source.name)).get(identity) as Tensor;
     return { info: { name, shape, dtype, bytes }, read };
@@ -74,8 +75,7 @@ export class LazyCheckpoint implements AsyncDisposable {
    */
   async read(name: string): Promise<Tensor> {
     const listed = this.byName.get(name);
-    if (!listed)
-      throw new CheckpointError("missing-member", `${this.source.name}: there is no tensor ${JSON.stringify(name)}`);
+    if (!listed) throw new CheckpointError("missing-member", `${this.source.name}: there is no tensor ${quoted(name)}`);
     return listed.read();
   }
 

@@ -48,12 +48,17 @@ export class Budget {
     private readonly option: keyof LoadLimits,
   ) {}
 
+  /** A budget of what is left of this one, for an attempt that may have to be made again. */
+  rest(): Budget {
+    return new Budget(this.limit - this.spent, this.what, this.option);
+  }
+
   spend(bytes: number): void {
     this.spent += bytes;
     if (this.spent > this.limit)
       throw new CheckpointError(
         "limit",
-        `${this.what} would take ${this.spent} bytes or more, the limit is ${this.limit}. ` +
+        `${this.what}: would take ${this.spent} bytes or more, ${this.limit} are allowed. ` +
           `If the file is trusted, raise the option ${this.option}`,
       );
   }
@@ -61,4 +66,4 @@ export class Budget {
 
 /** The budget of everything but tensors. */
 export const objectBudget = (name: string, { maxObjectBytes }: Required<LoadLimits>): Budget =>
-  new Budget(maxObjectBytes, `${name}: what it holds besides tensors`, "maxObjectBytes");
+  new Budget(maxObjectBytes, `${name}: all but tensors`, "maxObjectBytes");

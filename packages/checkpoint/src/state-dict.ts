@@ -1,6 +1,7 @@
 /** Finds the state dict inside a checkpoint, and renames its keys. */
 
 import { CheckpointError } from "./errors.js";
+import { printable, quoted } from "./printable.js";
 import { isTensor, type Tensor } from "./tensor.js";
 import { OrderedDict, type PythonValue } from "./values.js";
 
@@ -21,12 +22,15 @@ export function findStateDict(value: PythonValue): Map<string, Tensor> {
       if (isStateDict(inner)) return inner;
     }
   }
-  const keys = value instanceof Map ? `a dict with the keys ${[...value.keys()].slice(0, 20).join(", ")}` : "no dict";
+  const keys =
+    value instanceof Map ? `a dict with the keys ${[...value.keys()].slice(0, 20).map(shown).join(", ")}` : "no dict";
   throw new CheckpointError(
     "unsupported",
     `the checkpoint holds no state dict at the top or under a usual key; it is ${keys}`,
   );
 }
+
+const shown = (key: PythonValue): string => (typeof key === "object" ? "(…)" : printable(String(key), 40));
 
 function isStateDict(value: PythonValue): value is Map<string, Tensor> & Map<PythonValue, PythonValue> {
   if (!(value instanceof Map) || value.size === 0) return false;
@@ -48,8 +52,7 @@ export function renameKeys(
   for (const [name, tensor] of state) {
     const next = rename(name);
     if (next === undefined) continue;
-    if (renamed.has(next))
-      throw new CheckpointError("unsupported", `two entries would be called ${JSON.stringify(next)}`);
+    if (renamed.has(next)) throw new CheckpointError("unsupported", `two entries would be called ${quoted(next)}`);
     renamed.set(next, tensor);
   }
   if (state instanceof OrderedDict) for (const [name, value] of state.attributes) renamed.attributes.set(name, value);

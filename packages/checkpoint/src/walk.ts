@@ -1,8 +1,12 @@
 /** Walks the graph of a loaded value without recursion: checks its depth, refuses cycles, finds what is in the file. */
 
 import { CheckpointError } from "./errors.js";
+import type { Budget } from "./limits.js";
+import { COST } from "./pickle/cost.js";
 import { GlobalReference } from "./pickle/unpickler.js";
+import { TimeZone } from "./torch/dates.js";
 import { NumpyArray, NumpyDtype } from "./torch/numpy.js";
+import { OldTensor } from "./torch/rebuild.js";
 import { StorageReference, StoredTensor } from "./torch/stored-tensor.js";
 import { OrderedDict, PythonObject, Tuple } from "./values.js";
 
@@ -27,17 +31,26 @@ function* children(container: Container): Generator<unknown> {
 /** The tensor in the file that a leaf stands for, if it is one. Bare storages count as tensors of one dimension. */
 export function storedTensor(leaf: unknown): StoredTensor | undefined {
   if (leaf instanceof StoredTensor) return leaf;
-  if (leaf instanceof NumpyArray) return leaf.tensor;
+  if (leaf instanceof NumpyArray || leaf instanceof OldTensor) return leaf.tensor;
   if (leaf instanceof StorageReference) return StoredTensor.whole(leaf);
   return undefined;
 }
 
+/** What the pickle machine knows, but is no data by itself. */
+function describeIngredient(leaf: unknown): string | undefined {
+  if (leaf instanceof GlobalReference) return `the class or function ${leaf.name}`;
+  if (leaf instanceof NumpyDtype) return "a numpy.dtype";
+  if (leaf instanceof TimeZone) return "a datetime.timezone";
+  return undefined;
+}
+
 function checkLeaf(leaf: unknown): void {
-  if (leaf instanceof GlobalReference || leaf instanceof NumpyDtype)
-    throw new CheckpointError(
-      "unsupported",
-      `the file holds ${leaf instanceof NumpyDtype ? "a numpy.dtype" : `the class or function ${leaf.name}`} as a value, which is not data`,
-    );
+  const ingredient = describeIngredient(leaf);
+  if (ingredient === undefined) return;
+  throw new CheckpointError(
+    "unsupported",
+    `the file holds ${ingredient} as a value, which is not data. In Python, leave it out of what is saved, or save its name`,
+  );
 }
 
 /** Every container in the value, each once, children before parents. Refuses cycles and deep nesting. */
@@ -122,21 +135,30 @@ export interface NamedTensor {
   readonly tensor: StoredTensor;
 }
 
-/** The tensors by name, in the order of the file. A container that is reached by two paths is listed under the first. */
-export function namedTensors(root: unknown): NamedTensor[] {
+/** Estimated bytes of heap that a tensor costs in a list of them, beside its name. */
+const LISTED_COST = 500;
+
+/**
+ * The tensors by name, in the order of the file. A container that is reached by two paths is listed under the first.
+ * Names are charged to the budget: they grow with the depth, and one tensor may stand in a list a million times.
+ */
+export function namedTensors(root: unknown, budget: Budget): NamedTensor[] {
   const found: NamedTensor[] = [];
   const seen = new Set<Container>();
   const waiting: { value: unknown; name: string }[] = [{ value: root, name: "" }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { value, name } = next;
     const tensor = storedTensor(value);
-    if (tensor) found.push({ name, tensor });
+    if (tensor) {
+      budget.spend(LISTED_COST + 2 * name.length);
+      found.push({ name, tensor });
+    }
     if (!isContainer(value) || seen.has(value)) continue;
     seen.add(value);
-    const inside = [...namedChildren(value)].map(([key, child]) => ({
-      value: child,
-      name: name === "" ? keyText(key) : `${name}.${keyText(key)}`,
-    }));
+    const inside = [...namedChildren(value)].map(([key, child]) => {
+      budget.spend(COST.container);
+      return { value: child, name: name === "" ? keyText(key) : `${name}.${keyText(key)}` };
+    });
     for (const child of inside.reverse()) waiting.push(child);
   }
   return found;
@@ -147,4 +169,8 @@ function namedChildren(container: Container): Iterable<[unknown, unknown]> {
   return container instanceof Map ? container : [...container].entries();
 }
 
-const keyText = (key: unknown): string => (key instanceof Tuple ? `(${key.join(", ")})` : String(key));
+/** A key in a name. Tuples inside a tuple stay dots: unfolded, a small nest of them can be larger than any memory. */
+function keyText(key: unknown): string {
+  if (!(key instanceof Tuple)) return Array.isArray(key) ? "(…)" : String(key);
+  return `(${key.map((item) => (Array.isArray(item) ? "(…)" : String(item))).join(", ")})`;
+}

@@ -6,9 +6,10 @@
 
 import { dtypeInfo } from "@kindling/core";
 import { CheckpointError } from "../errors.js";
-import { Budget, type LoadLimits } from "../limits.js";
+import { type Budget, type LoadLimits, objectBudget } from "../limits.js";
 import { OutOfBytes } from "../pickle/reader.js";
 import { type Environment, unpickle } from "../pickle/unpickler.js";
+import { quoted } from "../printable.js";
 import { type ByteSource, readRange } from "../source.js";
 import { Tuple } from "../values.js";
 import { describe, integer } from "./arguments.js";
@@ -44,34 +45,33 @@ class LegacyStorage implements Storage {
   }
 
   read(): Promise<Uint8Array<ArrayBuffer>> {
-    return readRange(this.source, this.offset, this.bytes, `storage ${this.key}`);
+    return readRange(this.source, this.offset, this.bytes, `storage ${quoted(this.key)}`);
   }
 }
 
 /** Reads the pickles and where the storages are; storages are read when they are used. */
 export async function readLegacyFormat(source: ByteSource, limits: Required<LoadLimits>): Promise<unknown> {
-  const makeBudget = () =>
-    new Budget(limits.maxObjectBytes, `${source.name}: its strings and containers`, "maxObjectBytes");
-  const magic = await readPickle(source, 0, () => plainEnvironment(makeBudget()));
+  const budget = objectBudget(source.name, limits);
+  const magic = await readPickle(source, 0, budget, plainEnvironment);
   if (magic.value !== MAGIC)
     throw new CheckpointError(
       "not-a-checkpoint",
       `${source.name}: is a pickle, but not one of torch.save (its magic number is missing)`,
     );
-  const protocol = await readPickle(source, magic.end, () => plainEnvironment(makeBudget()));
+  const protocol = await readPickle(source, magic.end, budget, plainEnvironment);
   if (protocol.value !== PROTOCOL)
     throw new CheckpointError(
       "unsupported",
       `${source.name}: format ${describe(protocol.value)}, expected ${PROTOCOL}`,
     );
-  const system = await readPickle(source, protocol.end, () => plainEnvironment(makeBudget()));
+  const system = await readPickle(source, protocol.end, budget, plainEnvironment);
 
   let storages = new Map<string, LegacyStorage>();
-  const result = await readPickle(source, system.end, () => {
+  const result = await readPickle(source, system.end, budget, (attempt) => {
     storages = new Map();
-    return torchEnvironment(makeBudget(), (claim) => resolve(source, storages, claim));
+    return torchEnvironment(attempt, (claim) => resolve(source, storages, claim));
   });
-  const keys = await readPickle(source, result.end, () => plainEnvironment(makeBudget()));
+  const keys = await readPickle(source, result.end, budget, plainEnvironment);
   await locate(source, storages, keys.value, keys.end);
   return result.value;
 }
@@ -80,13 +80,17 @@ export async function readLegacyFormat(source: ByteSource, limits: Required<Load
 async function readPickle(
   source: ByteSource,
   offset: number,
-  environment: () => Environment,
+  budget: Budget,
+  environment: (budget: Budget) => Environment,
 ): Promise<{ value: unknown; end: number }> {
   for (let window = FIRST_WINDOW; ; ) {
     const length = Math.min(window, source.size - offset);
+    const attempt = budget.rest();
+    attempt.spend(length);
     const bytes = await readRange(source, offset, length, "a pickle");
     try {
-      const { value, end } = unpickle(bytes, environment());
+      const { value, end } = unpickle(bytes, environment(attempt));
+      budget.spend(attempt.spent);
       return { value, end: offset + end };
     } catch (error) {
       if (!(error instanceof OutOfBytes)) throw error;
@@ -106,16 +110,19 @@ function resolve(source: ByteSource, storages: Map<string, LegacyStorage>, claim
     storages.set(key, storage);
   }
   if (length < 0 || !Number.isSafeInteger(length * elementBytes) || length * elementBytes !== storage.bytes)
-    throw new CheckpointError("storage-size", `${source.name}: storage ${key} cannot have ${length} elements`);
+    throw new CheckpointError("storage-size", `${source.name}: storage ${quoted(key)} cannot have ${length} elements`);
   if (claim.view === null) return new StorageReference(storage, claim.class.dtype, length);
   if (!(claim.view instanceof Tuple) || claim.view.length !== 3)
-    throw new CheckpointError("bad-pickle", `${source.name}: the view of storage ${key} is ${describe(claim.view)}`);
+    throw new CheckpointError(
+      "bad-pickle",
+      `${source.name}: the view of storage ${quoted(key)} is ${describe(claim.view)}`,
+    );
   const start = integer(claim.view[1], "the start of a storage's view");
   const count = integer(claim.view[2], "the length of a storage's view");
   if (start < 0 || count < 0 || start + count > length)
     throw new CheckpointError(
       "bounds",
-      `${source.name}: a view of ${count} elements from ${start} leaves storage ${key}, which has ${length}`,
+      `${source.name}: a view of ${count} elements from ${start} leaves storage ${quoted(key)}, which has ${length}`,
     );
   return new StorageReference(storage, claim.class.dtype, count, start);
 }
@@ -131,25 +138,26 @@ async function locate(
     throw new CheckpointError("bad-pickle", `${source.name}: the list of storages is ${describe(keys)}`);
   let offset = start;
   for (const key of keys as unknown[]) {
-    const storage = storages.get(String(key));
+    // Nothing else is turned into text: a small nest of tuples can make a text larger than any memory.
+    const storage = typeof key === "string" || typeof key === "number" ? storages.get(String(key)) : undefined;
     if (!storage || storage.offset >= 0)
       throw new CheckpointError(
         "missing-member",
         `${source.name}: a storage ${describe(key)} is listed but not used, or listed twice`,
       );
-    const header = await readRange(source, offset, 8, `the length of storage ${storage.key}`);
+    const header = await readRange(source, offset, 8, `the length of storage ${quoted(storage.key)}`);
     const length = new DataView(header.buffer, header.byteOffset).getBigInt64(0, true);
     if (length !== BigInt(storage.length))
       throw new CheckpointError(
         "storage-size",
-        `${source.name}: storage ${storage.key} has ${length} elements, the pickle says ${storage.length}`,
+        `${source.name}: storage ${quoted(storage.key)} has ${length} elements, the pickle says ${storage.length}`,
       );
     storage.offset = offset + 8;
     offset = storage.offset + storage.bytes;
     if (offset > source.size)
-      throw new CheckpointError("truncated", `${source.name}: the file ends inside storage ${storage.key}`);
+      throw new CheckpointError("truncated", `${source.name}: the file ends inside storage ${quoted(storage.key)}`);
   }
   for (const storage of storages.values())
     if (storage.offset < 0)
-      throw new CheckpointError("missing-member", `${source.name}: the file holds no storage ${storage.key}`);
+      throw new CheckpointError("missing-member", `${source.name}: the file holds no storage ${quoted(storage.key)}`);
 }

@@ -162,7 +162,9 @@ export function gather(bytes: Uint8Array<ArrayBuffer>, tensor: StoredTensor): Ui
   const array = unit === 4 ? Uint32Array : unit === 2 ? Uint16Array : Uint8Array;
   const from = new array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / unit));
   const to = new array(tensor.length * parts);
-  const { shape, strides } = tensor;
+  // Dimensions of size 1 move nothing, and are passed once an element where they stand inside.
+  const moving = tensor.shape.flatMap((size, i) => (size === 1 ? [] : [i]));
+  const [shape, strides] = [tensor.shape, tensor.strides].map((list) => moving.map((i) => list[i]));
   const rank = shape.length;
   const index = new Array<number>(rank).fill(0);
   const [innerSize, innerStride] = [shape[rank - 1], strides[rank - 1] * parts];
