@@ -30,6 +30,25 @@ export const TORCH_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["float8_e5m2", "float8_e5m2"],
 ]);
 
+/** `torch.<name>` of what there are no tensors of here: a value of a checkpoint can still name it. */
+export const OTHER_TORCH_DTYPES: readonly string[] = [
+  "float8_e4m3fnuz",
+  "float8_e5m2fnuz",
+  "float8_e8m0fnu",
+  "float4_e2m1fn_x2",
+  "qint8",
+  "quint8",
+  "qint32",
+  "quint4x2",
+  "quint2x4",
+  "bits8",
+  "bits16",
+  "bits1x8",
+  "bits2x4",
+  "bits4x2",
+  ...[1, 2, 3, 4, 5, 6, 7].flatMap((bits) => [`int${bits}`, `uint${bits}`]),
+];
+
 /** `torch.<name>` of a typed storage. */
 export const TORCH_STORAGES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["FloatStorage", "float32"],

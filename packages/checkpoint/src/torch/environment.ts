@@ -7,6 +7,7 @@ import { OrderedDict, PythonObject, Tuple } from "../values.js";
 import { describe, integer, text } from "./arguments.js";
 import { findGlobal, StorageClass } from "./globals.js";
 import { NumpyArray, NumpyDtype } from "./numpy.js";
+import { OldTensor } from "./rebuild.js";
 import type { StorageReference } from "./stored-tensor.js";
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
@@ -41,7 +42,12 @@ export function plainEnvironment(budget: Budget): Environment {
 function parsePersistentId(id: unknown): StorageClaim {
   if (!(id instanceof Tuple) || id.length < 5 || id.length > 6 || id[0] !== "storage")
     throw bad(`a persistent id is ${describe(id)}, expected ("storage", class, key, location, length)`);
-  const [, storageClass, key, , length, view = null] = id as unknown[];
+  const [, storageClass, key, location, length, view = null] = id as unknown[];
+  if (location === "meta")
+    throw new CheckpointError(
+      "unsupported",
+      `storage ${describe(key)} is on the device "meta", which holds no data. In Python, load or compute the weights before saving`,
+    );
   if (!(storageClass instanceof StorageClass))
     throw new CheckpointError(
       "unsupported",
@@ -56,7 +62,7 @@ function parsePersistentId(id: unknown): StorageClaim {
 }
 
 function build(object: unknown, state: unknown): void {
-  if (object instanceof NumpyDtype || object instanceof NumpyArray) {
+  if (object instanceof NumpyDtype || object instanceof NumpyArray || object instanceof OldTensor) {
     object.setState(state);
     return;
   }
