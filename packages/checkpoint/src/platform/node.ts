@@ -1,13 +1,13 @@
 /** Files, checksums and inflation in Node. */
 
 import { constants } from "node:buffer";
-import { randomBytes } from "node:crypto";
-import { type FileHandle, open, realpath, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { inflateRaw, crc32 as zlibCrc32 } from "node:zlib";
 import { CheckpointError } from "../errors.js";
 import type { ByteSource } from "../source.js";
+import { writeAtomically } from "./atomic-write.js";
 import type { Platform } from "./platform.js";
 
 /** One system call reads at most this much (Node refuses 2 GiB and more). */
@@ -60,43 +60,6 @@ function uninitialised(length: number): Uint8Array<ArrayBuffer> {
 }
 
 const reason = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
-
-async function writeAtomically(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  // A link is followed: what it names is replaced, not the link.
-  const target = await realpath(path).catch(() => path);
-  const folder = dirname(target);
-  const temporary = join(folder, `.${basename(target)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-  let file: FileHandle;
-  try {
-    file = await open(temporary, "wx");
-  } catch (cause) {
-    throw new CheckpointError("io", `${path}: cannot be written (${reason(cause)})`, { cause });
-  }
-  try {
-    try {
-      for await (const chunk of chunks) await file.writeFile(chunk);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    if (cause instanceof Error && "syscall" in cause)
-      throw new CheckpointError("io", `${path}: writing failed (${reason(cause)}); what stood there is unchanged`, {
-        cause,
-      });
-    throw cause;
-  }
-  await syncFolder(folder);
-}
-
-/** Makes a rename durable. Some file systems, and Windows, refuse to sync a folder: then there is nothing to do. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
-}
 
 export const platform: Platform = {
   openPath,
