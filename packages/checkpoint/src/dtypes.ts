@@ -27,14 +27,14 @@ export const TORCH_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["complex64", "complex64"],
   ["complex128", "complex128"],
   ["float8_e4m3fn", "float8_e4m3fn"],
+  ["float8_e4m3fnuz", "float8_e4m3fnuz"],
   ["float8_e5m2", "float8_e5m2"],
+  ["float8_e5m2fnuz", "float8_e5m2fnuz"],
+  ["float8_e8m0fnu", "float8_e8m0fnu"],
 ]);
 
 /** `torch.<name>` of what there are no tensors of here: a value of a checkpoint can still name it. */
 export const OTHER_TORCH_DTYPES: readonly string[] = [
-  "float8_e4m3fnuz",
-  "float8_e5m2fnuz",
-  "float8_e8m0fnu",
   "float4_e2m1fn_x2",
   "qint8",
   "quint8",
@@ -94,22 +94,28 @@ export const NUMPY_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["c16", "complex128"],
 ]);
 
-/** The names of the safetensors format. */
+/** The names of the safetensors format, in the order in which its reference implementation lays tensors out. */
 export const SAFETENSORS_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
-  ["F64", "float64"],
-  ["F32", "float32"],
-  ["F16", "float16"],
-  ["BF16", "bfloat16"],
-  ["I64", "int64"],
-  ["I32", "int32"],
-  ["I16", "int16"],
-  ["I8", "int8"],
   ["U64", "uint64"],
+  ["I64", "int64"],
+  ["F64", "float64"],
+  ["C64", "complex64"],
+  ["F32", "float32"],
   ["U32", "uint32"],
+  ["I32", "int32"],
+  ["BF16", "bfloat16"],
+  ["F16", "float16"],
   ["U16", "uint16"],
-  ["U8", "uint8"],
-  ["BOOL", "bool"],
+  ["I16", "int16"],
+  ["F8_E5M2FNUZ", "float8_e5m2fnuz"],
+  ["F8_E4M3FNUZ", "float8_e4m3fnuz"],
+  ["F8_E8M0", "float8_e8m0fnu"],
   ["F8_E4M3", "float8_e4m3fn"],
   ["F8_E5M2", "float8_e5m2"],
-  ["C64", "complex64"],
+  ["I8", "int8"],
+  ["U8", "uint8"],
+  ["BOOL", "bool"],
 ]);
+
+/** Its names for elements of less than a byte, of which there are no tensors here. */
+export const SAFETENSORS_SUBBYTE_DTYPES: readonly string[] = ["F6_E3M2", "F6_E2M3", "F4"];

@@ -21,7 +21,10 @@ export type HostDType =
   | "complex64"
   | "complex128"
   | "float8_e4m3fn"
-  | "float8_e5m2";
+  | "float8_e4m3fnuz"
+  | "float8_e5m2"
+  | "float8_e5m2fnuz"
+  | "float8_e8m0fnu";
 
 export type DType = ComputeDType | HostDType;
 
@@ -75,7 +78,10 @@ const TABLE: Record<DType, DTypeInfo> = {
   complex64: row(8, "complex", false, Float32Array, 2),
   complex128: row(16, "complex", false, Float64Array, 2),
   float8_e4m3fn: row(1, "float", false, Uint8Array),
+  float8_e4m3fnuz: row(1, "float", false, Uint8Array),
   float8_e5m2: row(1, "float", false, Uint8Array),
+  float8_e5m2fnuz: row(1, "float", false, Uint8Array),
+  float8_e8m0fnu: row(1, "float", false, Uint8Array),
 };
 
 /** Facts of a dtype; a `DTypeError` for a name that is none. */

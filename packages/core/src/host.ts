@@ -19,26 +19,33 @@ function toBfloat(x: number): number {
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-function fromFloat8(b: number, exponentBits: number, fractionBits: number, bias: number, finite: boolean): number {
+/** What the bit patterns at the end of the range mean; torch's letters: fn is finite, uz has an unsigned zero. */
+type Float8Kind = "ieee" | "fn" | "fnuz";
+
+function fromFloat8(b: number, exponentBits: number, bias: number, kind: Float8Kind): number {
+  const fractionBits = 7 - exponentBits;
   const sign = b & 0x80 ? -1 : 1;
-  const exponent = (b >> fractionBits) & ((1 << exponentBits) - 1);
-  const fraction = b & ((1 << fractionBits) - 1);
-  const top = (1 << exponentBits) - 1;
-  if (finite ? exponent === top && fraction === (1 << fractionBits) - 1 : exponent === top)
-    return finite || fraction ? Number.NaN : sign * Infinity;
-  const scale = 2 ** -fractionBits;
-  return exponent === 0
-    ? sign * fraction * scale * 2 ** (1 - bias)
-    : sign * (1 + fraction * scale) * 2 ** (exponent - bias);
+  const exponent = (b & 0x7f) >> fractionBits;
+  const fraction = (b & ((1 << fractionBits) - 1)) / (1 << fractionBits);
+  if (kind === "fn" && (b & 0x7f) === 0x7f) return Number.NaN;
+  if (kind === "fnuz" && b === 0x80) return Number.NaN;
+  if (kind === "ieee" && exponent === (1 << exponentBits) - 1) return fraction ? Number.NaN : sign * Infinity;
+  return exponent === 0 ? sign * fraction * 2 ** (1 - bias) : sign * (1 + fraction) * 2 ** (exponent - bias);
 }
+
+/** A scale of the microscaling formats: a power of two without a sign or a zero. */
+const fromFloat8Scale = (b: number): number => (b === 0xff ? Number.NaN : 2 ** (b - 127));
 
 type Decode = (x: number | bigint) => number;
 
 const DECODE: Partial<Record<DType, Decode>> = {
   float16: (x) => float16ToNumber(Number(x)),
   bfloat16: (x) => fromBfloat(Number(x)),
-  float8_e4m3fn: (x) => fromFloat8(Number(x), 4, 3, 7, true),
-  float8_e5m2: (x) => fromFloat8(Number(x), 5, 2, 15, false),
+  float8_e4m3fn: (x) => fromFloat8(Number(x), 4, 7, "fn"),
+  float8_e4m3fnuz: (x) => fromFloat8(Number(x), 4, 8, "fnuz"),
+  float8_e5m2: (x) => fromFloat8(Number(x), 5, 15, "ieee"),
+  float8_e5m2fnuz: (x) => fromFloat8(Number(x), 5, 16, "fnuz"),
+  float8_e8m0fnu: (x) => fromFloat8Scale(Number(x)),
 };
 
 /** The number that an entry of a host array stands for. */
