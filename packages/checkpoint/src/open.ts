@@ -60,10 +60,12 @@ function recognise(head: Uint8Array, fileSize: number): Recognised {
     return { kind: "truncated", why: "only the first bytes of a zip archive are there" };
   // Pickles of protocol 2 and later begin with PROTO; those before it, with torch's magic number in decimal.
   if (head[0] === 0x80 || text.startsWith("L119547037146038801333356L")) return "legacy";
-  if (text.slice(257, 262) === "ustar" || text.startsWith("sys_info\0"))
+  if (/^(\.\/)?(sys_info|pickle|storages|tensors)\0/.test(text))
     return {
       kind: "unsupported",
-      why: "is the tar container of torch before 0.1.10. Load it with torch in Python and save it again",
+      why:
+        "is the tar container of torch before 0.1.10. In Python, save it again: " +
+        "torch.save(torch.load(path, weights_only=False), other_path)",
     };
   return { kind: "not-a-checkpoint", why: guess(text, fileSize) };
 }
@@ -74,10 +76,20 @@ function guess(text: string, fileSize: number): string {
     return "is a Git LFS pointer, not the weights: run git lfs pull, or download the file itself";
   if (text.startsWith("\x89HDF")) return "is an HDF5 file, as Keras writes, not one of torch.save";
   if (text.startsWith("\x1f\x8b")) return "is gzip-compressed: unpack it first";
+  if (text.slice(257, 262) === "ustar") return "is a tar archive, not one of torch: unpack it first";
+  if (text.startsWith("\x93NUMPY")) return "is a numpy array (.npy), not a file of torch.save";
+  if (isOnnx(text))
+    return (
+      "is an ONNX model, a program: in Python, save the state dict of the model it was exported from: " +
+      "torch.save(model.state_dict(), path)"
+    );
   if (text.startsWith("GGUF")) return "is a GGUF file, not one of torch.save";
   if (isSafetensors(text, fileSize)) return "is a safetensors file: read it with loadSafetensors";
   return "is neither a zip archive nor a pickle, so not a file of torch.save";
 }
+
+/** Whether the bytes begin like an ONNX model: a protocol buffer whose first fields are a version and a producer's name. */
+const isOnnx = (head: string): boolean => head[0] === "\b" && head[2] === "\x12" && /^.[ -~]{2}/s.test(head.slice(3));
 
 /** Whether the bytes begin like a safetensors file: a length that fits the file, then a JSON object. */
 function isSafetensors(head: string, fileSize: number): boolean {

@@ -53,6 +53,7 @@ describe("files that this reader chooses to load", () => {
     "made/cycle.zip.pth": "cycle",
     "made/leading_bytes.zip.pth": "not-a-checkpoint",
     "hostile/expand_bomb.zip.pth": "limit",
+    "hostile/storage_long.zip.pth": "storage-size",
     "hostile/frame_huge.zip.pth": "bad-pickle",
     "hostile/traversal_names.zip.pth": "zip",
     "hostile/duplicate_members.zip.pth": "zip",

@@ -4,7 +4,7 @@ import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
-const PYTHON = "/usr/bin/python3";
+export const PYTHON = "/usr/bin/python3";
 
 /** Whether torch is there to be asked; looks for the package without importing it, which takes seconds. */
 export const hasTorch =

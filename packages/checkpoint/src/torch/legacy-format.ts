@@ -4,7 +4,7 @@
  * numbers are little-endian: torch's writer sees to that.
  */
 
-import { dtypeInfo } from "@kindling/core";
+import { type DType, dtypeInfo } from "@kindling/core";
 import { CheckpointError } from "../errors.js";
 import { type Budget, type LoadLimits, objectBudget } from "../limits.js";
 import { OutOfBytes } from "../pickle/reader.js";
@@ -30,14 +30,14 @@ class LegacyStorage implements Storage {
 
   constructor(
     readonly key: string,
-    /** Elements, and bytes of one. */
+    /** Elements; bytes where there is no dtype. */
     readonly length: number,
-    readonly elementBytes: number,
+    readonly dtype: DType | null,
     private readonly source: ByteSource,
   ) {}
 
   get bytes(): number {
-    return this.length * this.elementBytes;
+    return this.length * (this.dtype === null ? 1 : dtypeInfo(this.dtype).bytes);
   }
 
   get position(): number {
@@ -103,15 +103,18 @@ async function readPickle(
 
 function resolve(source: ByteSource, storages: Map<string, LegacyStorage>, claim: StorageClaim): StorageReference {
   const { key, length } = claim;
-  const elementBytes = claim.class.dtype === null ? 1 : dtypeInfo(claim.class.dtype).bytes;
-  let storage = storages.get(key);
-  if (!storage) {
-    storage = new LegacyStorage(key, length, elementBytes, source);
-    storages.set(key, storage);
-  }
-  if (length < 0 || !Number.isSafeInteger(length * elementBytes) || length * elementBytes !== storage.bytes)
+  const { name, dtype } = claim.class;
+  const storage = storages.get(key) ?? new LegacyStorage(key, length, dtype, source);
+  storages.set(key, storage);
+  if (length < 0 || !Number.isSafeInteger(storage.bytes))
     throw new CheckpointError("storage-size", `${source.name}: storage ${quoted(key)} cannot have ${length} elements`);
-  if (claim.view === null) return new StorageReference(storage, claim.class.dtype, length);
+  if (length !== storage.length || dtype !== storage.dtype)
+    throw new CheckpointError(
+      "storage-size",
+      `${source.name}: storage ${quoted(key)} is said to hold ${storage.length} elements of ${storage.dtype ?? "no type"}, ` +
+        `and ${length} of ${name}`,
+    );
+  if (claim.view === null) return new StorageReference(storage, dtype, length);
   if (!(claim.view instanceof Tuple) || claim.view.length !== 3)
     throw new CheckpointError(
       "bad-pickle",
@@ -124,7 +127,7 @@ function resolve(source: ByteSource, storages: Map<string, LegacyStorage>, claim
       "bounds",
       `${source.name}: a view of ${count} elements from ${start} leaves storage ${quoted(key)}, which has ${length}`,
     );
-  return new StorageReference(storage, claim.class.dtype, count, start);
+  return new StorageReference(storage, dtype, count, start);
 }
 
 /** Walks over the storages behind the pickles and gives each its place. */

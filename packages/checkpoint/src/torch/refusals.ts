@@ -44,13 +44,13 @@ const ADVICE: readonly (readonly [name: RegExp, advice: string])[] = [
     "Of numpy, only arrays and scalars of numbers are loaded: in Python, save numpy.asarray(value) instead.",
   ],
   [
-    /^(builtins|__builtin__)\.(range|slice|type|object|NotImplementedType|Ellipsis|ellipsis)$/,
+    /^(builtins|__builtin__)\.(x?range|slice|type|object|NotImplementedType|Ellipsis|ellipsis)$/,
     "It is a Python object that is no plain data: in Python, leave it out of what is saved, or save a list.",
   ],
   [
     /^(builtins|__builtin__)\.getattr$/,
-    "Nothing was run. Among honest files, those have it that hold a bound method, as the state of torch's OneCycleLR " +
-      "and SWALR schedulers does: in Python, leave it out of what is saved (its key is anneal_func).",
+    "Nothing was run. Honest files have it where they hold a bound method, as the state of torch's OneCycleLR and SWALR " +
+      "schedulers does under anneal_func, or a member of an Enum: in Python, leave it out of what is saved.",
   ],
   [RUNS_CODE, "Nothing was run. No checkpoint of weights needs this name: do not load the file in Python either."],
 ];

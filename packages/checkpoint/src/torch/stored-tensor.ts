@@ -31,8 +31,13 @@ export class StorageReference {
     readonly start = 0,
   ) {}
 
+  /** Bytes of what it counts. */
+  get elementBytes(): number {
+    return this.dtype === null ? 1 : dtypeInfo(this.dtype).bytes;
+  }
+
   get bytes(): number {
-    return this.length * (this.dtype === null ? 1 : dtypeInfo(this.dtype).bytes);
+    return this.length * this.elementBytes;
   }
 }
 
@@ -104,9 +109,11 @@ export class StoredTensor {
   /** The tensor with torch's bits for a conjugate and a negative that were not computed when it was saved. */
   withBits(conj: boolean, neg: boolean): StoredTensor {
     const { storage, dtype, shape, strides, offset, requiresGrad } = this;
-    const { kind } = dtypeInfo(dtype);
+    const { kind, bytes } = dtypeInfo(dtype);
     if (conj && kind !== "complex") throw bad(`a tensor of ${dtype} is marked as a conjugate`);
-    if (neg && kind !== "float" && kind !== "complex") throw bad(`a tensor of ${dtype} is marked as a negative`);
+    // Numbers of one byte have no negatives in torch, and not all of them a bit for the sign.
+    if (neg && (bytes === 1 || (kind !== "float" && kind !== "complex")))
+      throw bad(`a tensor of ${dtype} is marked as a negative`);
     return new StoredTensor(storage, dtype, shape, strides, offset, requiresGrad, [neg, conj !== neg]);
   }
 
@@ -138,7 +145,7 @@ export class StoredTensor {
       const available = Math.floor(reference.bytes / elementBytes);
       if (!(last < available)) refuse(`its last element is number ${last} of ${available}`);
     }
-    const start = reference.start * (reference.dtype === null ? 1 : dtypeInfo(reference.dtype).bytes);
+    const start = reference.start * reference.elementBytes;
     if (start % elementBytes !== 0) refuse(`its storage begins inside an element`);
     return new StoredTensor(reference.storage, dtype, shape, strides, offset + start / elementBytes, requiresGrad);
   }

@@ -9,6 +9,7 @@ import type { ByteSource } from "../source.js";
 import { readDirectory, type ZipMember } from "../zip/directory.js";
 import { readMember } from "../zip/member.js";
 import { type StorageClaim, torchEnvironment } from "./environment.js";
+import { foreignArchive } from "./foreign-archives.js";
 import { type Storage, StorageReference } from "./stored-tensor.js";
 
 /** Reads the directory and the pickle; storages are read when they are used. */
@@ -19,28 +20,23 @@ export async function readZipFormat(source: ByteSource, limits: Required<LoadLim
   const pickle = members.get(`${root}data.pkl`) as ZipMember;
   budget.spend(pickle.size);
   const bigEndian = await isBigEndian(source, members.get(`${root}byteorder`));
-  const storages = new Map<string, Storage>();
-
+  const references = new Map<string, StorageReference>();
   const resolve = (claim: StorageClaim): StorageReference => {
+    const known = references.get(claim.key);
+    if (known) return checkSameClaim(source, known, claim);
     const member = members.get(`${root}data/${claim.key}`);
     if (!member)
       throw new CheckpointError("missing-member", `${source.name}: there is no storage ${quoted(claim.key)}`);
-    const reference = new StorageReference(storageOf(member, claim.key), claim.class.dtype, claim.length);
-    if (claim.length < 0 || reference.bytes > member.size)
+    const { size: bytes, headerOffset: position } = member;
+    const storage: Storage = { key: claim.key, bytes, position, bigEndian, read: () => readMember(source, member) };
+    const reference = new StorageReference(storage, claim.class.dtype, claim.length);
+    if (claim.length !== Math.floor(bytes / reference.elementBytes))
       throw new CheckpointError(
         "storage-size",
-        `${source.name}: storage ${claim.key} should hold ${claim.length} elements of ${claim.class.name}, but has ${member.size} bytes`,
+        `${source.name}: storage ${quoted(claim.key)} should hold ${claim.length} elements of ${claim.class.name}, but has ${bytes} bytes`,
       );
+    references.set(claim.key, reference);
     return reference;
-  };
-  const storageOf = (member: ZipMember, key: string): Storage => {
-    let storage = storages.get(key);
-    if (!storage) {
-      const { size: bytes, headerOffset: position } = member;
-      storage = { key, bytes, position, bigEndian, read: () => readMember(source, member) };
-      storages.set(key, storage);
-    }
-    return storage;
   };
 
   const bytes = await readMember(source, pickle);
@@ -52,24 +48,28 @@ export async function readZipFormat(source: ByteSource, limits: Required<LoadLim
   }
 }
 
-/** The folder of `data.pkl`, with its slash. */
+/** The folder of `data.pkl`, with its slash: torch names it after the file, other writers as they like, or not at all. */
 function findRoot(source: ByteSource, members: ReadonlyMap<string, ZipMember>): string {
-  const roots = [...members.keys()].flatMap((name) => /^([^/]*\/)?data\.pkl$/.exec(name)?.slice(1) ?? []);
-  const [root = ""] = roots;
-  if (roots.length > 1)
+  const names = [...members.keys()];
+  const foreign = foreignArchive(source.name, names);
+  if (foreign) throw foreign;
+  const pickles = names.filter((name) => /(^|\/)data\.pkl$/.test(name));
+  if (pickles.length > 1)
     throw new CheckpointError(
       "zip",
-      `${source.name}: holds ${roots.length} data.pkl; which one is meant cannot be known`,
+      `${source.name}: holds ${pickles.length} data.pkl; which one is meant cannot be known`,
     );
-  if (roots.length === 0)
-    throw new CheckpointError("not-a-checkpoint", `${source.name}: is a zip archive without a data.pkl, not torch's`);
-  if (members.has(`${root}constants.pkl`))
-    throw new CheckpointError(
-      "torchscript",
-      `${source.name}: is a TorchScript archive: a program, not weights. In Python, save its state dict: ` +
-        "torch.save(torch.jit.load(path).state_dict(), other_path)",
-    );
-  return root;
+  return pickles[0].slice(0, -"data.pkl".length);
+}
+
+/** The pickle says the same of a storage each time it names it, or it cannot be known what its bytes mean. */
+function checkSameClaim(source: ByteSource, known: StorageReference, claim: StorageClaim): StorageReference {
+  if (claim.class.dtype === known.dtype && claim.length === known.length) return known;
+  throw new CheckpointError(
+    "storage-size",
+    `${source.name}: storage ${quoted(claim.key)} is said to hold ${known.length} elements of ${known.dtype ?? "no type"}, ` +
+      `and ${claim.length} of ${claim.class.name}`,
+  );
 }
 
 async function isBigEndian(source: ByteSource, member: ZipMember | undefined): Promise<boolean> {
