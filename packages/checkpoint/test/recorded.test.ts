@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { CheckpointError, load } from "@kindling/checkpoint";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeValue } from "./described.js";
@@ -29,7 +30,7 @@ const scripts = new URL("./recorded/reading/", import.meta.url).pathname;
 const recorded = join(scripts, "files");
 
 const listing = (folder: string): Listed[] =>
-  JSON.parse(readFileSync(join(folder, "expected.json"), "utf8")) as Listed[];
+  JSON.parse(gunzipSync(readFileSync(join(folder, "expected.json.gz"))).toString()) as Listed[];
 
 async function check(folder: string, listed: Listed): Promise<void> {
   const loading = load(join(folder, listed.file));

@@ -4,20 +4,18 @@ what each must load to, or why it must be refused. Run in an empty folder with D
 
     /usr/bin/python3 make.py FOLDER
 
-writes the files and expected.json (`value` as describe.py has it, or `kind` and the words that the error must contain).
+writes the files and expected.json.gz (`value` as describe.py has it, or `kind` and the words that the error must contain).
 """
 
 import argparse
 import collections
 import datetime
-import io
+import gzip
 import json
 import os
 import pathlib
-import pickle
 import sys
 import types
-import zipfile
 
 import numpy
 import torch
@@ -52,9 +50,9 @@ class Recorder:
         self.loads(name, value if expected is None else expected)
 
     def close(self):
-        with open(self.path("expected.json"), "w") as file:
-            json.dump(self.files, file, separators=(",", ":"))
-            file.write("\n")
+        text = json.dumps(self.files, separators=(",", ":"))
+        with open(self.path("expected.json.gz"), "wb") as file:
+            file.write(gzip.compress(text.encode(), mtime=0))
 
 
 def python_values():

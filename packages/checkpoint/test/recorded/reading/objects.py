@@ -136,7 +136,7 @@ def write_containers(recorder):
         write_tar(recorder.path(f"refused.tar.{name}.pth"), **options)
         recorder.refused(f"refused.tar.{name}.pth", "unsupported", "0.1", "torch.save(torch.load(path, weights_only=False), other_path)")
     with tarfile.open(recorder.path("refused.tar.other.pth"), "w") as tar:
-        tar.add(recorder.path("bare.legacy.pth"), "weights.pth")
+        tar.addfile(tarfile.TarInfo("weights.pth"), io.BytesIO(b""))
     recorder.refused("refused.tar.other.pth", "not-a-checkpoint", "unpack")
     with open(recorder.path("refused.plain_pickle.pth"), "wb") as file:
         pickle.dump({"weight": [1.0, 2.0]}, file, protocol=2)
