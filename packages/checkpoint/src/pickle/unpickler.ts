@@ -11,6 +11,7 @@ import type { Budget } from "../limits.js";
 import { decodeUtf8 } from "../utf8.js";
 import { FrozenSet, newDict, Tuple, tuple } from "../values.js";
 import { COST, costOf } from "./cost.js";
+import { isHashable } from "./hashable.js";
 import { HIGHEST_PROTOCOL, Op } from "./opcodes.js";
 import { PickleReader } from "./reader.js";
 import { parseRawUnicode, parseStringLiteral } from "./text.js";
@@ -47,13 +48,6 @@ export class GlobalReference {
 }
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
-
-/** What an unhashable dict key, or set member, is in Python. */
-function isHashable(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return true;
-  if (Array.isArray(value)) return value instanceof Tuple;
-  return !(value instanceof Map) && (!(value instanceof Set) || value instanceof FrozenSet);
-}
 
 /** Runs the pickle at `position` and returns what it builds, and where it ends. Throws `OutOfBytes` if it goes on. */
 export function unpickle(bytes: Uint8Array, environment: Environment, position = 0): { value: unknown; end: number } {

@@ -1,6 +1,7 @@
 /** What the classes and functions of Python's standard library mean in a checkpoint: containers, bytes, numbers, paths. */
 
 import { CheckpointError } from "../errors.js";
+import { isHashable } from "../pickle/hashable.js";
 import { latin1Bytes } from "../pickle/text.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { encodeUtf8 } from "../utf8.js";
@@ -28,8 +29,7 @@ function fillFromPairs<M extends Map<unknown, unknown>>(map: M, pairs: unknown, 
     for (const pair of pairs) {
       if (!Array.isArray(pair) || pair.length !== 2) throw bad(`${what} is made of something that is not pairs`);
       const [key, value] = pair as unknown[];
-      if (typeof key === "object" && key !== null && !(key instanceof Tuple))
-        throw bad(`${what} has an unhashable key`);
+      if (!isHashable(key)) throw bad(`${what} has an unhashable key`);
       map.set(key, value);
     }
   } else throw bad(`${what} is made from ${describe(pairs)}`);
@@ -46,8 +46,7 @@ function items(args: readonly unknown[], what: string): unknown[] {
 
 function fillSet(args: readonly unknown[], into: Set<unknown>, what: string): Set<unknown> {
   for (const item of items(args, what)) {
-    if (typeof item === "object" && item !== null && !(item instanceof Tuple || item instanceof FrozenSet))
-      throw bad(`${what} has an unhashable member`);
+    if (!isHashable(item)) throw bad(`${what} has an unhashable member`);
     into.add(item);
   }
   return into;
@@ -76,13 +75,14 @@ function byteString(args: readonly unknown[], what: string): Uint8Array {
 
 /** A path of its parts: one that is absolute starts it anew, as when paths are joined. */
 function path(args: readonly unknown[], separator: string, absolute: RegExp): string {
-  let joined = "";
-  for (const arg of args) {
-    const part = text(arg, "a part of a path");
-    if (joined === "" || absolute.test(part)) joined = part;
-    else joined += (joined.endsWith(separator) ? "" : separator) + part;
-  }
-  return joined === "" ? "." : joined;
+  const parts = args.map((arg) => text(arg, "a part of a path"));
+  const first = Math.max(
+    parts.findLastIndex((part) => absolute.test(part)),
+    0,
+  );
+  const ended = parts.slice(first).filter((part) => part !== "");
+  const joined = ended.map((part, i) => (i < ended.length - 1 && !part.endsWith(separator) ? part + separator : part));
+  return joined.join("") || ".";
 }
 
 const posixPath: Call = (args) => path(args, "/", /^\//);
