@@ -47,6 +47,10 @@ print({ peer: `onnxruntime-web ${ort.env.versions.web}, wasm, ${options.threads}
 /** @type {import("./tasks.d.ts").PeerTask[]} */
 const tasks = JSON.parse(await text(process.stdin));
 for (const task of tasks) {
+  if (task.op === "checkpoint") {
+    print({ name: task.name, cannot: "onnxruntime-web reads no PyTorch files" });
+    continue;
+  }
   const found = onnxModel(task);
   if (found === undefined) print({ name: task.name, cannot: "onnxruntime-web computes no gradients" });
   else print({ name: task.name, ms: await medianMs(found.model, found.inputs) });

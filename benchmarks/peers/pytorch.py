@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 
+import pytorch_checkpoint as checkpoint
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -94,6 +95,20 @@ def small_cnn(task):
 BUILDERS = {"matmul": matmul, "conv2d": conv2d, "resnet18": resnet18, "smallCnn": small_cnn}
 
 
+def measure(task, runs):
+    if task["op"] != "checkpoint":
+        return {"ms": median_ms(BUILDERS[task["op"]](task), runs)}
+    if (reason := checkpoint.cannot(task)) is not None:
+        return {"cannot": reason}
+    state = torch.load(task["file"]) if task["action"] == "save" else None
+    run = lambda: checkpoint.perform(task, state)
+    if task["process"] == "warm":
+        ms = median_ms(run, runs)
+    else:
+        ms = statistics.median(checkpoint.in_process(task) for _ in range(runs))
+    return {"ms": ms, "check": checkpoint.digest(task, run())}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=7)
@@ -104,10 +119,9 @@ def main():
     allocator = ", jemalloc" if "jemalloc" in os.environ.get("LD_PRELOAD", "") else ""
     print(json.dumps({"peer": f"PyTorch {torch.__version__}, {options.threads} threads{allocator}"}), flush=True)
     for task in json.load(sys.stdin):
-        run = BUILDERS[task["op"]](task)
         learns = task.get("pass") in ("train", "head") or task["op"] == "smallCnn"
         with torch.set_grad_enabled(learns):
-            print(json.dumps({"name": task["name"], "ms": median_ms(run, options.runs)}), flush=True)
+            print(json.dumps({"name": task["name"], **measure(task, options.runs)}), flush=True)
 
 
 main()

@@ -1,10 +1,11 @@
 // What the runner and its peers say to each other: a JSON list of tasks on stdin, JSON lines on stdout.
 //
 // The first line names the peer, `{ peer }`; then comes one line a task, in order: `{ name, ms }` with the median time,
-// or `{ name, cannot }` with the reason.
+// or `{ name, cannot }` with the reason. `check` is a digest of what the work gave, where the task defines one: the
+// runner fails where ours is another.
 
 /** One thing to time. Every tensor is float32; pictures are square. */
-export type PeerTask = { name: string } & (MatmulTask | Conv2dTask | ResNet18Task | SmallCnnTask);
+export type PeerTask = { name: string } & (MatmulTask | Conv2dTask | ResNet18Task | SmallCnnTask | CheckpointTask);
 
 /** `[m, k] @ [k, n]`. */
 export interface MatmulTask {
@@ -43,4 +44,26 @@ export interface SmallCnnTask {
   size: number;
 }
 
-export type PeerLine = { peer: string } | { name: string; ms: number } | { name: string; cannot: string };
+/** Reads a file of weights, or writes one. */
+export interface CheckpointTask {
+  op: "checkpoint";
+  /**
+   * `read` reads the file's bytes and no more (check: their digest); `load` gives a dict of tensors of a `.pth`,
+   * `loadSafetensors` of a `.safetensors` file (check: the digest of the dict); `inspect` lists its tensors; `save` writes
+   * the dict as a `.pth` (check: the digest of what is loaded from it).
+   */
+  action: "read" | "load" | "loadSafetensors" | "inspect" | "save";
+  file: string;
+  /** Where `save` writes. */
+  target: string;
+  /**
+   * `warm`: again and again in one process. `first`: the first time in a process, whose start and imports are not timed.
+   * `whole`: a process from its start to its end, which does nothing else.
+   */
+  process: "warm" | "first" | "whole";
+}
+
+export type PeerLine =
+  | { peer: string }
+  | { name: string; ms: number; check?: string }
+  | { name: string; cannot: string };

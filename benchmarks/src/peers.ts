@@ -26,6 +26,8 @@ export interface PeerResult {
   peer: string;
   /** Median milliseconds by the task's name. */
   ms: Map<string, number>;
+  /** Digests of results by the task's name, of tasks that have one. */
+  checks: Map<string, string>;
   /** Why the peer, or a task of it, has no figure. */
   notes: string[];
 }
@@ -68,7 +70,7 @@ export const allPeers = (threads: number): Peer[] => [pytorch(threads), onnxrunt
 
 /** Times the tasks with one peer. Never throws: a peer that is not there or fails leaves a note. */
 export async function runPeer(peer: Peer, tasks: PeerTask[], runs: number, threads: number): Promise<PeerResult> {
-  const result: PeerResult = { peer: peer.name, ms: new Map(), notes: [] };
+  const result: PeerResult = { peer: peer.name, ms: new Map(), checks: new Map(), notes: [] };
   const missing = peer.missing();
   if (missing !== undefined) {
     result.notes.push(missing);
@@ -85,8 +87,10 @@ export async function runPeer(peer: Peer, tasks: PeerTask[], runs: number, threa
   for await (const line of createInterface({ input: child.stdout })) {
     const said = JSON.parse(line) as PeerLine;
     if ("peer" in said) result.peer = said.peer;
-    else if ("ms" in said) result.ms.set(said.name, said.ms);
-    else result.notes.push(`${said.name}: ${said.cannot}`);
+    else if ("ms" in said) {
+      result.ms.set(said.name, said.ms);
+      if (said.check !== undefined) result.checks.set(said.name, said.check);
+    } else result.notes.push(`${said.name}: ${said.cannot}`);
   }
   const failure = await ended;
   if (failure !== undefined) result.notes.push(failure);

@@ -8,13 +8,15 @@ export interface Report {
   threads: number;
   node: string;
   runs: number;
+  /** How often all of it was measured; figures are medians of medians. */
+  rounds: number;
   results: (Measurement & { peers: { peer: string; ms: number; ratio: number }[] })[];
   notes: string[];
 }
 
 /** Puts each peer's figure beside ours; `ratio` is our time over the peer's: below 1 we are faster. */
 export function makeReport(
-  setting: Pick<Report, "device" | "threads" | "node" | "runs">,
+  setting: Pick<Report, "device" | "threads" | "node" | "runs" | "rounds">,
   measurements: Measurement[],
   peers: PeerResult[],
 ): Report {
@@ -53,7 +55,8 @@ export function formatReport(report: Report): string {
       return found === undefined ? ["–", "–"] : [milliseconds(found.ms), found.ratio.toFixed(2)];
     }),
   ]);
-  const title = `Kindling on ${report.device}, ${report.threads} threads, Node ${report.node}: medians of ${report.runs}`;
+  const times = report.rounds === 1 ? `${report.runs}` : `${report.rounds} × ${report.runs}`;
+  const title = `Kindling on ${report.device}, ${report.threads} threads, Node ${report.node}: medians of ${times}`;
   const legend = peers.map((peer, i) => `[${i + 1}] ${peer}; ratio = our time / theirs`);
   return [title, "", layOut([header, ...rows]), "", ...legend, ...report.notes].join("\n").trimEnd();
 }

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { memory, resetPeak, resetStats, stats } from "@kindling/core";
-import type { Measurement, Run, Workload } from "./workload.js";
+import type { Measurement, Run, SelfTimed, Workload } from "./workload.js";
 
 /** Enough runs for plans to be cached and for the engine to move hot kernels to its optimising tier. */
 const warmUpRuns = 5;
@@ -26,22 +26,26 @@ async function collect(): Promise<void> {
   }
 }
 
-export async function measure({ task, flops, prepare }: Workload, runs: number): Promise<Measurement> {
+async function time(work: Run | SelfTimed): Promise<number> {
+  if (typeof work !== "function") return work.time();
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+export async function measure({ task, flops, prepare, check }: Workload, runs: number): Promise<Measurement> {
   await collect();
-  const run = await prepare();
-  await warmUp(run);
+  const work = await prepare();
+  if (typeof work === "function") await warmUp(work);
   resetStats();
   resetPeak();
   const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
-  }
+  for (let i = 0; i < runs; i++) times.push(await time(work));
   const ms = median(times);
   return {
     name: task.name,
     ms,
+    check: await check?.(),
     gflops: flops === undefined ? undefined : flops / ms / 1e6,
     kernels: stats().dispatches / runs,
     peakBytes: memory().peak,

@@ -6,13 +6,21 @@ import type { PeerTask } from "../peers/tasks.js";
 /** Does the work once and resolves when the device is done. */
 export type Run = () => Promise<unknown>;
 
+/** Work that is timed where it is done, in a process of its own. It is not warmed up. */
+export interface SelfTimed {
+  /** Does the work once and resolves to milliseconds. */
+  time(): Promise<number>;
+}
+
 export interface Workload {
   /** The same work in the peers' words. Its name is the workload's. */
   task: PeerTask;
   /** Floating-point operations of one run, a multiply-add counted as two; left out where no one number is fair. */
   flops?: number;
   /** Makes inputs and weights. They are not timed. */
-  prepare(): Run | Promise<Run>;
+  prepare(): Run | SelfTimed | Promise<Run | SelfTimed>;
+  /** A digest of what the work gives, after it was timed; peers that say another did something else. */
+  check?(): Promise<string | undefined>;
 }
 
 /** Random values that keep their memory: they are made once, before the first run that reads them. */
@@ -34,6 +42,8 @@ export interface Measurement {
   ms: number;
   /** Billions of floating-point operations a second, where the workload counts them. */
   gflops?: number;
+  /** Digest of the result, where the workload has one. */
+  check?: string;
   /** Kernels launched in a run. */
   kernels: number;
   /** Highest device memory while it ran: live tensors, pool in use and workspaces. */

@@ -18,7 +18,7 @@ const answers = `
   import { text } from "node:stream/consumers";
   console.log(JSON.stringify({ peer: "a peer 1.0 " + process.argv.slice(1).join(" ") }));
   for (const { name, m } of JSON.parse(await text(process.stdin)))
-    console.log(JSON.stringify(m === 4 ? { name, ms: 1.5 } : { name, cannot: "too large" }));
+    console.log(JSON.stringify(m === 4 ? { name, ms: 1.5, check: "abc" } : { name, cannot: "too large" }));
 `;
 
 test("a peer is given the tasks, the runs and the threads, and its figures come back", async () => {
@@ -26,6 +26,7 @@ test("a peer is given the tasks, the runs and the threads, and its figures come 
   const result = await runPeer(peer(answers), [task, large], 3, 2);
   expect(result.peer).toBe("a peer 1.0 --runs 3 --threads 2");
   expect([...result.ms]).toEqual([["matmul 4³", 1.5]]);
+  expect([...result.checks]).toEqual([["matmul 4³", "abc"]]);
   expect(result.notes).toEqual(["matmul 8³: too large"]);
 });
 

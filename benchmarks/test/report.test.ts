@@ -3,14 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { formatReport, layOut, makeReport } from "../dist/report.js";
 
-const setting = { device: "cpu", threads: 2, node: "20.20.2", runs: 7 };
+const setting = { device: "cpu", threads: 2, node: "20.20.2", runs: 7, rounds: 1 };
 const ours = [
   { name: "matmul 1024³", ms: 40, gflops: 53.7, kernels: 1, peakBytes: 12_582_912 },
   { name: "small CNN step", ms: 25.04, kernels: 31.2, peakBytes: 40e6 },
 ];
 const peers = [
-  { peer: "PyTorch", ms: new Map([["matmul 1024³", 10]]), notes: [] },
-  { peer: "onnxruntime-web", ms: new Map([["matmul 1024³", 50]]), notes: ["small CNN step: no gradients"] },
+  { peer: "PyTorch", ms: new Map([["matmul 1024³", 10]]), checks: new Map(), notes: [] },
+  {
+    peer: "onnxruntime-web",
+    ms: new Map([["matmul 1024³", 50]]),
+    checks: new Map(),
+    notes: ["small CNN step: no gradients"],
+  },
 ];
 
 describe("makeReport", () => {
@@ -42,6 +47,11 @@ describe("formatReport", () => {
       "onnxruntime-web: small CNN step: no gradients",
     ]);
   });
+});
+
+test("says how many rounds there were", () => {
+  const report = makeReport({ ...setting, rounds: 3 }, ours, peers);
+  expect(formatReport(report)).toMatch(/^Kindling on cpu, 2 threads, Node 20.20.2: medians of 3 × 7$/m);
 });
 
 test("layOut aligns the first column left and numbers right", () => {

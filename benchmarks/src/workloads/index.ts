@@ -1,8 +1,17 @@
 // All workloads, in the order of the report.
 
+import type { Workload } from "../workload.js";
+import { checkpoints } from "./checkpoints.js";
 import { convolutions } from "./convolution.js";
 import { matmuls } from "./matmul.js";
 import { resnet18s } from "./resnet18.js";
 import { smallCnn } from "./small-cnn.js";
 
-export const allWorkloads = [...matmuls, ...convolutions, ...resnet18s, smallCnn];
+/** @param checkpoint a `.pth` of a state dict for the checkpoint workloads to use; one is made by default */
+export const allWorkloads = (checkpoint?: string): Workload[] => [
+  ...matmuls,
+  ...convolutions,
+  ...resnet18s,
+  smallCnn,
+  ...checkpoints(checkpoint),
+];
