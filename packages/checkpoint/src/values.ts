@@ -6,7 +6,7 @@
  * | `None`, `True`, `False` | `null`, `true`, `false` | the same (`undefined` too is `None`) |
  * | `int` | `number` within ±(2^53 − 1), else `bigint` | `bigint`, or a safe integer |
  * | `float` | `number` | any other number, −0 among them; `new Float(1)` where a whole one is to be a float |
- * | `str` | `string` | `string` |
+ * | `str`, paths of `pathlib` | `string` | `string` |
  * | `bytes`, `bytearray` | `Uint8Array` | `Uint8Array` |
  * | `list` (also `deque`) | `Array` | `Array` |
  * | `tuple`, `torch.Size` | `Tuple`, `Size`: arrays | the same, or a frozen array |
@@ -17,7 +17,9 @@
  * | `torch.dtype`, `torch.device` | `TorchDtype`, `TorchDevice` | the same |
  * | `argparse.Namespace`, `types.SimpleNamespace` | `PythonObject` | the same |
  * | tensor, `Parameter`, numpy array | `Tensor` | `Tensor` |
- * | numpy scalar | `number`, `bigint`, `boolean`, `Complex` | |
+ * | numpy scalar | `number`, `bigint`, `boolean`, `Complex`; of text `string` or `Uint8Array` | |
+ * | `datetime`, `date`, `time` | `string`, as Python's `isoformat()` | |
+ * | `timedelta` | `number` of seconds | |
  */
 
 import type { Tensor } from "./tensor.js";

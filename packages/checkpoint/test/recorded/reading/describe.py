@@ -61,7 +61,7 @@ def describe_float(value):
 
 
 def describe_tensor(tensor):
-    values = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    values = tensor.detach().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format).reshape(-1)
     data = bytes(values.view(torch.uint8).numpy()) if values.numel() else b""
     described = {"t": "tensor", "dtype": DTYPES[tensor.dtype], "shape": list(tensor.shape), "crc32": zlib.crc32(data)}
     return {**described, "requires_grad": True} if tensor.requires_grad else described

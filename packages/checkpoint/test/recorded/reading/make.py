@@ -82,7 +82,7 @@ def containers():
         "deque": collections.deque([1, 2], maxlen=5), "state dict": metadata, "size": torch.Size([2, 3]), "no size": torch.Size([]),
         "device": torch.device("cuda", 1), "cpu": torch.device("cpu"), "meta": torch.device("meta"), "dtype": torch.bfloat16,
         "quantized dtype": torch.qint8, "args": argparse.Namespace(lr=0.1, nested=argparse.Namespace(path=pathlib.PurePosixPath("/a/b"))),
-        "simple": types.SimpleNamespace(a=1, b=[2]), "empty args": argparse.Namespace(), "path": pathlib.PosixPath("runs", "exp 1"),
+        "simple": types.SimpleNamespace(a=1, b=[2]), "tensor inside": argparse.Namespace(mean=torch.ones(3)), "set of tensors": {torch.zeros(2)}, "empty args": argparse.Namespace(), "path": pathlib.PosixPath("runs", "exp 1"),
         "dot": pathlib.PosixPath("."), "windows": pathlib.PureWindowsPath("C:\\data\\set"), "relative": pathlib.PureWindowsPath("a/b"),
     }
 
@@ -133,6 +133,22 @@ def views():
         "empty middle": base.new_empty(2, 0, 3), "overlapping": base.view(-1).as_strided((3, 3), (1, 1), 2), "size one": base.as_strided((1, 2), (99, 6), 1),
         "complex": pairs.t(), "real": torch.view_as_real(pairs.clone())[..., 1], "half": base.half()[:, 1::2].t(), "bytes": base.byte()[::2].t(),
     }
+
+
+def random_views():
+    """Every way to lay sizes and strides over a storage, overlaps and gaps among them."""
+    random = numpy.random.RandomState(5)
+    kinds = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.complex64, torch.complex128, torch.bool]
+    bases = [torch.arange(-30.0, 30.0).to(kind) for kind in kinds]
+    made = []
+    for _ in range(60):
+        base = bases[random.randint(len(bases))]
+        shape = [int(random.choice([0, 1, 1, 2, 2, 3, 4])) for _ in range(random.randint(5))]
+        strides = [int(random.randint(9)) for _ in shape]
+        reach = sum((size - 1) * stride for size, stride in zip(shape, strides) if size > 0)
+        if reach < len(base):
+            made.append(base.as_strided(shape, strides, int(random.randint(len(base) - reach))))
+    return made
 
 
 def parameters():
@@ -231,7 +247,7 @@ def write_values(recorder):
     for protocol in (2, 4, 5):
         recorder.save(f"numpy.{protocol}.zip.pth", numpy_values(), protocol=protocol)
     recorder.save("numpy.1.legacy.pth", numpy_values(), protocol=1, legacy=True)
-    for name, make in {"dtypes": every_dtype, "views": views, "parameters": parameters, "checkpoint": checkpoint}.items():
+    for name, make in {"dtypes": every_dtype, "views": views, "random_views": random_views, "parameters": parameters, "checkpoint": checkpoint}.items():
         recorder.save(f"{name}.zip.pth", make())
         recorder.save(f"{name}.5.zip.pth", make(), protocol=5)
         recorder.save(f"{name}.legacy.pth", make(), legacy=True)
