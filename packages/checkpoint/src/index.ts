@@ -2,8 +2,8 @@
 
 export { CheckpointError, type CheckpointErrorKind } from "./errors.js";
 export { inspect, LazyCheckpoint, openCheckpoint, type TensorInfo } from "./inspect.js";
-export type { LoadLimits } from "./limits.js";
-export { type LoadOptions, load } from "./load.js";
+export type { LoadLimits, LoadOptions } from "./limits.js";
+export { load } from "./load.js";
 export type { CheckpointInput } from "./open.js";
 export { loadSafetensors, type SafetensorsDict } from "./safetensors/load.js";
 export {
@@ -13,8 +13,9 @@ export {
   toSafetensorsBytes,
 } from "./safetensors/save.js";
 export { save, toBytes } from "./save.js";
-export { type ByteSource, blobSource, bytesSource, streamSource, urlSource } from "./source.js";
+export { type ByteSource, blobSource, bytesSource, type SourceOptions, streamSource } from "./source.js";
 export { findStateDict, renameKeys, stripPrefix } from "./state-dict.js";
+export { type UrlSourceOptions, urlSource } from "./url-source.js";
 export {
   Complex,
   Float,

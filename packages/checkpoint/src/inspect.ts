@@ -32,12 +32,12 @@ interface Listed {
  * directory and the pickle (or the header) are read, however large the file is.
  */
 export async function inspect(input: CheckpointInput, options: LoadLimits = {}): Promise<TensorInfo[]> {
-  return withSource(input, async (source) => (await list(source, options)).map(({ info }) => info));
+  return withSource(input, options, async (source) => (await list(source, options)).map(({ info }) => info));
 }
 
 async function list(source: ByteSource, options: LoadLimits): Promise<Listed[]> {
   if (await beginsLikeSafetensors(source)) {
-    const { entries } = await readHeader(source);
+    const { entries } = await readHeader(source, objectBudget(source.name, limitsFor(source, options)));
     return entries.map((entry) => {
       const { name, shape, dtype, bytes } = entry;
       return { info: { name, shape, dtype, bytes }, read: () => readEntry(source, entry) };
@@ -90,7 +90,7 @@ export class LazyCheckpoint implements AsyncDisposable {
 
 /** Opens a `.pth` or `.safetensors` file: its directory and pickle (or header) are read now, tensors when used. */
 export async function openCheckpoint(input: CheckpointInput, options: LoadLimits = {}): Promise<LazyCheckpoint> {
-  const source = await openSource(input);
+  const source = await openSource(input, options);
   try {
     return new LazyCheckpoint(source, await list(source, options));
   } catch (error) {

@@ -3,7 +3,7 @@
  *
  * While a file is read, the process grows by no more than
  *
- *     maxTensorBytes + maxObjectBytes + the file's own bytes where it is given in memory
+ *     maxTensorBytes + maxObjectBytes + the file's own bytes where it is given in memory, or as a stream
  *
  * and a small constant (the engine's own, 64 MiB). Deflated storages may take the size of the largest one again while
  * they are inflated. `docs/security.md` has the measurements; `test/memory.test.ts` makes them.
@@ -24,6 +24,18 @@ export interface LoadLimits {
   maxObjectBytes?: number;
   /** Deepest nesting of containers. Default 500; Python itself pickles less than 1000. */
   maxDepth?: number;
+  /**
+   * Most bytes that are taken where all of them have to be read first: from a stream, or an address whose server does
+   * not answer ranges. They are kept where the platform keeps a `Blob`: in memory in Node, in browsers also on disk.
+   * Default 4 GiB.
+   */
+  maxSourceBytes?: number;
+}
+
+/** How a checkpoint is read. */
+export interface LoadOptions extends LoadLimits {
+  /** Ends reading, and waiting for a server; what was asked for then rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** Deepest nesting that is read by default, and written at all. */
@@ -31,10 +43,14 @@ export const DEFAULT_MAX_DEPTH = 500;
 
 const MIB = 2 ** 20;
 
+/** Most bytes of a stream by default. */
+export const DEFAULT_MAX_SOURCE_BYTES = 4096 * MIB;
+
 export const defaultLimits = (fileSize: number): Required<LoadLimits> => ({
   maxTensorBytes: 256 * MIB + 4 * fileSize,
   maxObjectBytes: Math.min(512 * MIB, 128 * MIB + 128 * fileSize),
   maxDepth: DEFAULT_MAX_DEPTH,
+  maxSourceBytes: DEFAULT_MAX_SOURCE_BYTES,
 });
 
 /** Counts what has been allocated; asked before memory is taken. */

@@ -1,12 +1,10 @@
 /** `load`: the `torch.load` of this house. */
 
-import type { LoadLimits } from "./limits.js";
+import type { LoadOptions } from "./limits.js";
 import { type CheckpointInput, limitsFor, readValue, withSource } from "./open.js";
 import { readTensors } from "./read-tensors.js";
 import type { PythonValue } from "./values.js";
 import { containers, replaceLeaves, storedTensor, storedTensors } from "./walk.js";
-
-export interface LoadOptions extends LoadLimits {}
 
 /**
  * Reads what `torch.save` wrote: the zip format, and the legacy format of torch before 1.6.
@@ -14,10 +12,10 @@ export interface LoadOptions extends LoadLimits {}
  * Nothing in the file is run. A Python dict becomes a `Map`, a tensor (or Parameter) a `Tensor` on the host; the table in
  * `values.ts` has the rest. No device is started.
  *
- * @throws CheckpointError whose `kind` says what is wrong; the memory taken stays within the limits of the options
+ * @throws CheckpointError whose `kind` says what is wrong; the signal's reason. The memory taken stays within the limits of the options
  */
 export async function load(input: CheckpointInput, options: LoadOptions = {}): Promise<PythonValue> {
-  return withSource(input, async (source) => {
+  return withSource(input, options, async (source) => {
     const limits = limitsFor(source, options);
     const value = await readValue(source, limits);
     const found = containers(value, limits.maxDepth);

@@ -32,6 +32,7 @@ export function mergeReads(source: ByteSource): ByteSource {
   return {
     name: source.name,
     size: source.size,
+    isRemote: source.isRemote,
     read: (offset, length) => queue.read(offset, length),
     async close() {
       queue.clear();

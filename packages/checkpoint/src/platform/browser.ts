@@ -1,7 +1,7 @@
 /** Addresses, checksums and inflation in a browser; there are no paths to write to. */
 
 import { CheckpointError } from "../errors.js";
-import { urlSource } from "../source.js";
+import { urlSource } from "../url-source.js";
 import { crc32 } from "./crc32.js";
 import type { Platform } from "./platform.js";
 
@@ -22,8 +22,13 @@ async function inflateRaw(compressed: Uint8Array<ArrayBuffer>, size: number): Pr
 }
 
 export const platform: Platform = {
-  openPath: (path) => urlSource(path),
-  sibling: (path, name) => path.replace(/[^/]*$/, name),
+  openPath: (path, options) => urlSource(path, options),
+  // What follows a question mark, such as ?download=true, is meant for every file.
+  sibling: (address, name) =>
+    address.replace(
+      /^([^?#]*\/)?[^?#]*(\?[^#]*)?.*$/s,
+      (_, folder = "", query = "") => `${folder}${encodeURIComponent(name)}${query}`,
+    ),
   async writeAtomically(path) {
     throw new CheckpointError("io", `${path}: a browser has no files to write; use toBytes(value) and offer the bytes`);
   },

@@ -1,6 +1,7 @@
 /** Files, checksums and inflation in Node. */
 
 import { constants } from "node:buffer";
+import type { Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -20,38 +21,52 @@ const inflate = promisify(inflateRaw);
 
 async function openPath(path: string): Promise<ByteSource> {
   let file: FileHandle;
-  let size: number;
+  let opened: Stats;
   try {
     file = await open(path, "r");
   } catch (cause) {
     throw new CheckpointError("io", `${path}: cannot be opened for reading (${reason(cause)})`, { cause });
   }
   try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new CheckpointError("io", `${path}: is not a regular file`);
-    size = stat.size;
+    opened = await file.stat();
+    if (!opened.isFile()) throw new CheckpointError("io", `${path}: is not a regular file`);
   } catch (cause) {
     await file.close();
     throw cause;
   }
   return {
     name: path,
-    size,
+    size: opened.size,
     async read(offset, length) {
       if (length > constants.MAX_LENGTH)
         throw new CheckpointError("limit", `${path}: one read of ${length} bytes is more than this engine can hold`);
       const bytes = uninitialised(length);
-      let done = 0;
-      while (done < length) {
-        const want = Math.min(READ_CHUNK, length - done);
-        const { bytesRead } = await file.read(bytes, done, want, offset + done);
-        if (bytesRead === 0) return bytes.subarray(0, done);
-        done += bytesRead;
+      let read: number;
+      let now: Stats;
+      try {
+        read = await fill(bytes, file, offset);
+        now = await file.stat();
+      } catch (cause) {
+        throw new CheckpointError("io", `${path}: cannot be read (${reason(cause)})`, { cause });
       }
-      return bytes;
+      if (now.size !== opened.size || now.mtimeMs !== opened.mtimeMs)
+        throw new CheckpointError("io", `${path}: has been written to since it was opened; open it again`);
+      return bytes.subarray(0, read);
     },
     close: () => file.close(),
   };
+}
+
+/** Reads until the buffer is full or the file ends; gives how many bytes there were. */
+async function fill(bytes: Uint8Array, file: FileHandle, offset: number): Promise<number> {
+  let done = 0;
+  while (done < bytes.length) {
+    const want = Math.min(READ_CHUNK, bytes.length - done);
+    const { bytesRead } = await file.read(bytes, done, want, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
 }
 
 /** A buffer of its own that is not cleared first, since every byte is about to be read into it. */

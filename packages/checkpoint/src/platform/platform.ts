@@ -1,10 +1,10 @@
 /** What the package asks of the place it runs in; one implementation for Node and one for browsers. */
 
-import type { ByteSource } from "../source.js";
+import type { ByteSource, SourceOptions } from "../source.js";
 
 export interface Platform {
   /** Opens a path (Node) or an address (browsers) for reading by range; a `CheckpointError` of kind `io` where it cannot. */
-  openPath(path: string): Promise<ByteSource>;
+  openPath(path: string, options: SourceOptions): Promise<ByteSource>;
   /** The path of a file named `name` beside the file at `path`. */
   sibling(path: string, name: string): string;
   /** Writes the chunks as one file, whole or not at all: a temporary file, fsync, rename. */
