@@ -47,8 +47,20 @@ function bytesOf(array: TypedArray): Uint8Array<ArrayBuffer> {
 }
 
 /** Reverses the bytes of every element in place: big-endian to little-endian. Complex numbers are pairs. */
-export function swapBytes(bytes: Uint8Array, dtype: DType): void {
+export function swapBytes(bytes: Uint8Array<ArrayBuffer>, dtype: DType): void {
   const info = dtypeInfo(dtype);
   const width = info.bytes / info.entries;
-  if (width > 1) for (let i = 0; i < bytes.length; i += width) bytes.subarray(i, i + width).reverse();
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (width === 2) {
+    const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+    for (let i = 0; i < halves.length; i++) halves[i] = (halves[i] << 8) | (halves[i] >>> 8);
+  }
+  if (width < 4) return;
+  const words = new Int32Array(buffer, byteOffset, byteLength / 4);
+  for (let i = 0; i < words.length; i++) words[i] = swapped(words[i]);
+  if (width === 8) for (let i = 0; i < words.length; i += 2) [words[i], words[i + 1]] = [words[i + 1], words[i]];
 }
+
+/** The four bytes of a number in the opposite order. */
+const swapped = (word: number): number =>
+  (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
