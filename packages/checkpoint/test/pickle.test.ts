@@ -1,9 +1,10 @@
 /** Opcodes and objects that no fixture has: text protocols, Python 2 strings, numpy, containers of the standard library. */
 
 import { type LoadOptions, load, type PythonValue } from "@kindling/checkpoint";
+import type { Tensor } from "@kindling/core";
 import { describe, expect, it } from "vitest";
 import { archive, ascii, join, storage } from "./archive.js";
-import { describeValue } from "./described.js";
+import { describeValue, elementsOf } from "./described.js";
 
 const run = async (program: string | Uint8Array, options?: LoadOptions): Promise<PythonValue> =>
   load(await archive(typeof program === "string" ? ascii(program) : program), options);
@@ -80,6 +81,20 @@ describe("containers of the standard library", () => {
   });
 });
 
+describe("dates", () => {
+  it("in Python 2's words, whose packed fields are a str", async () => {
+    expect(await run("cdatetime\ndate\n(U\x04\x07\xe8\x05\x01tR.")).toBe("2024-05-01");
+    expect(await run("cdatetime\ndatetime\n(U\x0a\x07\xe8\x05\x01\x0c\x00\x00\x00\x00\x00tR.")).toBe(
+      "2024-05-01T12:00:00",
+    );
+  });
+
+  it("of another length, and bare time zones, are refused", async () => {
+    await expect(run("cdatetime\ndate\n(C\x03\x07\xe8\x05tR.")).rejects.toMatchObject({ kind: "bad-pickle" });
+    await expect(run("cdatetime\ntimezone\n(I3600\ntR.")).rejects.toMatchObject({ kind: "unsupported" });
+  });
+});
+
 describe("numpy", () => {
   const dtype = (code: string, order: string) =>
     `cnumpy\ndtype\n(X\x02\0\0\0${code}I00\nI01\ntR(I3\nX\x01\0\0\0${order}NNNI-1\nI-1\nI0\ntb`;
@@ -128,6 +143,22 @@ describe("numpy", () => {
     const columns = describeValue(await run(array("I01\n")));
     expect(columns).toMatchObject({ t: "tensor", dtype: "i16", shape: [2, 3] });
     expect(columns).not.toEqual(rows);
+  });
+
+  it("in Python 2's words: the data is a str, whose bytes may or may not be UTF-8", async () => {
+    const array = (bytes: readonly number[]) =>
+      join(
+        "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nI0\n\x85U\x01btR(I1\nI2\n\x85",
+        `${dtype("i2", "<")}I00\nU`,
+        [bytes.length],
+        bytes,
+        "tb.",
+      );
+    const data = async (bytes: readonly number[]) => [...elementsOf((await run(array(bytes))) as Tensor)];
+    expect(await data([0x41, 0, 0xc3, 0xa9])).toEqual([0x41, -22077]);
+    expect(await data([0xff, 0xff, 0, 0x80])).toEqual([-1, -32768]);
+    await expect(data([1, 2, 3])).rejects.toMatchObject({ kind: "bounds" });
+    await expect(data([1, 2, 3, 4, 5, 6])).rejects.toMatchObject({ kind: "bad-pickle" });
   });
 
   it("refuses arrays of objects, wrong sizes and arrays without data", async () => {

@@ -3,6 +3,7 @@
 import { CheckpointError } from "../errors.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { quoted } from "../printable.js";
+import { encodeUtf8 } from "../utf8.js";
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
@@ -44,4 +45,10 @@ export function text(value: unknown, what: string): string {
 export function flag(value: unknown, what: string): boolean {
   if (typeof value !== "boolean") throw bad(`${what} is ${describe(value)}, not a boolean`);
   return value;
+}
+
+/** Bytes, which Python 2 pickles as a `str`: read as text where they are UTF-8. */
+export function bytesOf(value: unknown, what: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  return encodeUtf8(text(value, what));
 }

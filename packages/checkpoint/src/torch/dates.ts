@@ -1,8 +1,7 @@
 /** Dates and times of Python's `datetime`: as text, in the form of Python's `isoformat()`; durations in seconds. */
 
 import { CheckpointError } from "../errors.js";
-import { latin1Bytes } from "../pickle/text.js";
-import { checkCount, describe, integer, text } from "./arguments.js";
+import { bytesOf, checkCount, describe, integer, text } from "./arguments.js";
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
 
@@ -13,12 +12,11 @@ export class TimeZone {
 
 const two = (number: number): string => String(number).padStart(2, "0");
 
-/** The packed fields of a date or time, which Python 2 pickles as text. */
+/** The packed fields of a date or time. */
 function packed(args: readonly unknown[], length: number, what: string): Uint8Array {
   checkCount(args, 1, 2, what);
-  const bytes = typeof args[0] === "string" ? latin1Bytes(args[0]) : args[0];
-  if (!(bytes instanceof Uint8Array) || bytes.length !== length)
-    throw bad(`${what} is made from ${describe(args[0])}, not from ${length} bytes`);
+  const bytes = bytesOf(args[0], `what ${what} is made from`);
+  if (bytes.length !== length) throw bad(`${what} is made from ${bytes.length} bytes, not from ${length}`);
   return bytes;
 }
 

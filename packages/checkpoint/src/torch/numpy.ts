@@ -6,9 +6,8 @@ import { CheckpointError } from "../errors.js";
 import { narrow } from "../pickle/reader.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { swapBytes, typedArray } from "../tensor.js";
-import { encodeUtf8 } from "../utf8.js";
 import { Complex, Tuple } from "../values.js";
-import { checkCount, describe, flag, integers, text } from "./arguments.js";
+import { bytesOf, checkCount, describe, flag, integers, text } from "./arguments.js";
 import { StorageReference, StoredTensor } from "./stored-tensor.js";
 
 const bad = (message: string): CheckpointError => new CheckpointError("bad-pickle", message);
@@ -66,12 +65,6 @@ export class NumpyDtype {
   }
 }
 
-/** The bytes of numbers, which Python 2 pickles as text. */
-function rawBytes(value: unknown, what: string): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  return encodeUtf8(text(value, what));
-}
-
 let arrays = 0;
 
 /** A tensor whose bytes came in the pickle itself, from the first to the last. */
@@ -115,7 +108,7 @@ export class NumpyArray {
       throw new CheckpointError("unsupported", "a numpy.ndarray of Python objects cannot be loaded");
     const shape = integers(shapeValue, "the shape of numpy.ndarray");
     const strides = fortran ? rowMajor([...shape].reverse()).reverse() : rowMajor(shape);
-    this.data = rawBytes(data, "the data of numpy.ndarray");
+    this.data = bytesOf(data, "the data of numpy.ndarray");
     this.stored = inMemory(dtype.dtype, dtype.bigEndian, shape, strides, this.data);
   }
 
@@ -178,7 +171,7 @@ function scalar(args: readonly unknown[]): Scalar {
   checkCount(args, 2, 2, "numpy.core.multiarray.scalar");
   const [dtype, data] = args;
   if (!(dtype instanceof NumpyDtype)) throw bad(`a numpy scalar has ${describe(dtype)} as its dtype`);
-  const bytes = rawBytes(data, "the value of a numpy scalar");
+  const bytes = bytesOf(data, "the value of a numpy scalar");
   if (dtype.textKind !== undefined) return textScalar(bytes, dtype);
   if (bytes.length !== dtypeInfo(dtype.dtype).bytes) throw bad(`a numpy ${dtype.dtype} of ${bytes.length} bytes`);
   const values = numbersOf(bytes, dtype.dtype, dtype.bigEndian);

@@ -108,12 +108,13 @@ function reconstruct(args: readonly unknown[]): PythonObject {
 }
 
 /** Names that are only referred to: a base class, the factory of a defaultdict. */
-const NEVER_CALLED = ["object", "int", "float", "str", "bool"].map((name): [string, Call] => [
-  `builtins.${name}`,
-  () => {
+const NEVER_CALLED = ["object", "int", "float", "str", "bool"].map((type): [string, Call] => {
+  const name = `builtins.${type}`;
+  const refuse: Call = () => {
     throw bad(`${name} is called, which is not what torch.save writes`);
-  },
-]);
+  };
+  return [name, refuse];
+});
 
 /** The calls by name, as Python 3 has it. */
 export const STANDARD_CALLS: ReadonlyMap<string, Call> = new Map<string, Call>([

@@ -121,6 +121,19 @@ def write_programs(recorder):
     recorder.refused("refused.onnx.pth", "not-a-checkpoint", "ONNX", "state_dict()")
 
 
+def write_other_zips(recorder):
+    for name, members, kind, word in (
+        ("export", ["model/archive_format", "model/models/model.json"], "unsupported", "torch.export.load(path).state_dict"),
+        ("zipped", ["weights/resnet18.pth"], "not-a-checkpoint", "unpack it first"),
+        ("document", ["mimetype"], "not-a-checkpoint", "data.pkl"),
+        ("two_pickles", ["a/data.pkl", "a/b/data.pkl"], "zip", "2 data.pkl"),
+    ):
+        with zipfile.ZipFile(recorder.path(f"refused.{name}.pth"), "w") as archive:
+            for member in members:
+                archive.writestr(zipfile.ZipInfo(member), b"")
+        recorder.refused(f"refused.{name}.pth", kind, word)
+
+
 def write_tar(path, mode="w", **options):
     """The container of torch before 0.1.10: a tar of four members."""
     with tarfile.open(path, mode, **options) as tar:
@@ -155,4 +168,5 @@ def write_containers(recorder):
 def write_refusals(recorder):
     write_objects(recorder)
     write_programs(recorder)
+    write_other_zips(recorder)
     write_containers(recorder)

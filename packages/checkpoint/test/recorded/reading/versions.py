@@ -154,6 +154,28 @@ def write_newer(recorder):
             item[1]["dtype"] = "i16" if dtype == "int16" else dtype
 
 
+def write_newer_refusals(recorder):
+    """Kinds of tensors that torch 1.13 cannot save, as newer versions pickle them."""
+    plain = tensor_v2(floats(), 0, (6,), (1,))
+    distributed = "torch.distributed.tensor.DTensor"
+    cases = {
+        "nested": ("unbind()", Call("torch._utils._rebuild_nested_tensor", plain, plain, plain, plain)),
+        "wrapper": ("_rebuild_wrapper_subclass", Call("torch._utils._rebuild_wrapper_subclass", Name("torch.Tensor"))),
+        "dtensor": (distributed, Call("torch._tensor._rebuild_from_type_v2", Name(distributed), plain)),
+        "generator": ("torch.Generator", Call("torch.Generator", Name("torch.float32"))),
+        "own_type": ("mine.Weights", Call("torch._tensor._rebuild_from_type_v2", Name("torch._utils._rebuild_tensor_v2"), Name("mine.Weights"), (), {})),
+    }
+    for name, (word, call) in cases.items():
+        write_zip(recorder.path(f"refused.{name}.pth"), call, {"0": raw(FLOATS)})
+        recorder.refused(f"refused.{name}.pth", "forbidden-global", word)
+    middle = {
+        kind: Call("torch._utils._rebuild_tensor_v3", Storage(kind, "0", "cpu", 24), 2, (2, 2), (2, 1), False, EMPTY, Name("torch.float32"))
+        for kind in ("torch._UntypedStorage", "torch.storage._UntypedStorage", "torch.UntypedStorage")
+    }
+    write_zip(recorder.path("untyped.zip.pth"), middle, {"0": raw(FLOATS)})
+    recorder.loads("untyped.zip.pth", {kind: FLOATS[2:].reshape(2, 2) for kind in middle})
+
+
 def write_devices(recorder):
     bfloats = FLOATS.bfloat16()
     calls = {
@@ -228,6 +250,7 @@ def write_numpy_2(recorder):
 
 def write_versions(recorder):
     write_newer(recorder)
+    write_newer_refusals(recorder)
     write_devices(recorder)
     write_older(recorder)
     write_numpy_2(recorder)
