@@ -8,6 +8,7 @@ import { TORCH_DTYPES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
 import type { Budget } from "../limits.js";
 import { GlobalReference } from "../pickle/unpickler.js";
+import { quoted } from "../printable.js";
 import { TorchDtype, Tuple } from "../values.js";
 import { checkCount, describe, flag, integer, integers, text } from "./arguments.js";
 import { NumpyArray } from "./numpy.js";
@@ -51,7 +52,9 @@ function rebuildTensorV3(name: string): Call {
     const storage = storageOf(args[0], name);
     const dtype = elementType(args[6], name);
     if (storage.dtype !== null && storage.dtype !== dtype)
-      throw bad(`${name}: a tensor of ${dtype} on storage ${storage.storage.key}, which is of ${storage.dtype}`);
+      throw bad(
+        `${name}: a tensor of ${dtype} on storage ${quoted(storage.storage.key)}, which is of ${storage.dtype}`,
+      );
     return withBits(view(name, storage, dtype, args.slice(1, 5)), args[7], name);
   };
 }
@@ -154,7 +157,7 @@ export class OldTensor {
     const storage = storageOf(state[0], this.className);
     const dtype = storage.dtype ?? "uint8";
     if (this.dtype !== null && this.dtype !== dtype)
-      throw bad(`a ${this.className} on storage ${storage.storage.key}, which is of ${dtype}`);
+      throw bad(`a ${this.className} on storage ${quoted(storage.storage.key)}, which is of ${dtype}`);
     return view(this.className, storage, dtype, state.slice(1));
   }
 

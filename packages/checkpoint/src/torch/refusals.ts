@@ -1,6 +1,7 @@
 /** What is said of a name that is not loaded: what it stands for, and what the person who made the file can do instead. */
 
 import { CheckpointError } from "../errors.js";
+import { printable } from "../printable.js";
 
 /** Modules that run programs, reach files and networks, or give access to the interpreter. */
 const RUNS_CODE =
@@ -61,5 +62,8 @@ export function refusal(name: string): CheckpointError {
     undefined,
     `The file holds a Python object of a class of its own, or a whole model, not only weights: ${STATE_DICT}.`,
   ];
-  return new CheckpointError("forbidden-global", `the file asks for ${name}, which is not loaded. ${advice}`);
+  return new CheckpointError(
+    "forbidden-global",
+    `the file asks for ${printable(name)}, which is not loaded. ${advice}`,
+  );
 }

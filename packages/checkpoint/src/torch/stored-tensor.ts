@@ -88,10 +88,13 @@ export class StoredTensor {
     return this.offset === 0 && this.isContiguous && this.bytes === this.storage.bytes;
   }
 
-  /** Equal for tensors that are the same view of the same storage. */
+  private knownIdentity: string | undefined;
+
+  /** Equal for tensors that are the same view of the same storage. Kept, since one may stand in a list very often. */
   get identity(): string {
     const { storage, dtype, offset, shape, strides, requiresGrad, negated } = this;
-    return JSON.stringify([storage.key, dtype, offset, shape, strides, requiresGrad, negated]);
+    this.knownIdentity ??= JSON.stringify([storage.key, dtype, offset, shape, strides, requiresGrad, negated]);
+    return this.knownIdentity;
   }
 
   withRequiresGrad(requiresGrad: boolean): StoredTensor {
