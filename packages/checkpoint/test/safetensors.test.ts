@@ -145,7 +145,7 @@ describe("headers that lie are refused", () => {
   const entry = (fields: object) =>
     JSON.stringify({ w: { dtype: "F32", shape: [1], data_offsets: [0, 4], ...fields } });
   const cases: readonly [name: string, bytes: Uint8Array, kind: string][] = [
-    ["an empty file", new Uint8Array(0), "truncated"],
+    ["an empty file", new Uint8Array(0), "not-a-checkpoint"],
     ["a length beyond the file", new Uint8Array(8).fill(1, 0, 3), "truncated"],
     ["a length beyond memory", new Uint8Array(16).fill(255), "safetensors"],
     ["no JSON", file("{"), "safetensors"],

@@ -21,6 +21,13 @@ async function inflateRaw(compressed: Uint8Array<ArrayBuffer>, size: number): Pr
   return inflated;
 }
 
+async function noFiles(path: string): Promise<never> {
+  throw new CheckpointError(
+    "io",
+    `${path}: a browser has no files to write; offer the bytes of toBytes(value) or toSafetensorsBytes(tensors)`,
+  );
+}
+
 export const platform: Platform = {
   openPath: (path, options) => urlSource(path, options),
   // What follows a question mark, such as ?download=true, is meant for every file.
@@ -29,9 +36,9 @@ export const platform: Platform = {
       /^([^?#]*\/)?[^?#]*(\?[^#]*)?.*$/s,
       (_, folder = "", query = "") => `${folder}${encodeURIComponent(name)}${query}`,
     ),
-  async writeAtomically(path) {
-    throw new CheckpointError("io", `${path}: a browser has no files to write; use toBytes(value) and offer the bytes`);
-  },
+  writeAtomically: noFiles,
+  siblings: noFiles,
+  remove: noFiles,
   inflateRaw,
   crc32,
 };

@@ -2,7 +2,7 @@
 
 import { constants } from "node:buffer";
 import type { Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { inflateRaw, crc32 as zlibCrc32 } from "node:zlib";
@@ -80,6 +80,12 @@ export const platform: Platform = {
   openPath,
   writeAtomically,
   sibling: (path, name) => join(dirname(path), name),
+  siblings: (path) => readdir(dirname(path)).catch(() => []),
+  async remove(path) {
+    await rm(path, { force: true }).catch((cause: unknown) => {
+      throw new CheckpointError("io", `${path}: cannot be removed (${reason(cause)})`, { cause });
+    });
+  },
   async inflateRaw(compressed, size) {
     const chunkSize = Math.min(Math.max(size + 1, 64), INFLATE_CHUNK);
     const inflated = await inflate(compressed, { maxOutputLength: Math.max(size, 1), chunkSize });

@@ -1,12 +1,22 @@
 /** The header of a safetensors file: eight bytes of length, a JSON object, then the data without gaps. */
 
 import { type DType, dtypeInfo } from "@kindling/core";
-import { SAFETENSORS_DTYPES } from "../dtypes.js";
-import { CheckpointError } from "../errors.js";
+import { SAFETENSORS_DTYPES, SAFETENSORS_SUBBYTE_DTYPES } from "../dtypes.js";
+import { CheckpointError, type CheckpointErrorKind } from "../errors.js";
+import type { Budget } from "../limits.js";
+import { otherThanSafetensors } from "../open.js";
+import { quoted } from "../printable.js";
 import { type ByteSource, readRange } from "../source.js";
+import { JsonReader } from "./json.js";
 
 /** The bound of the reference implementation. */
-const MAX_HEADER_BYTES = 100_000_000;
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** The length of the header, which comes first. */
+export const LENGTH_BYTES = 8;
+
+/** Estimate of what an entry takes beside its strings and numbers, erring high. */
+const ENTRY_BYTES = 256;
 
 export interface SafetensorsEntry {
   readonly name: string;
@@ -20,96 +30,110 @@ export interface SafetensorsEntry {
 export interface SafetensorsHeader {
   /** In the order of the header. */
   readonly entries: readonly SafetensorsEntry[];
-  /** `__metadata__`: free text by name. */
-  readonly metadata: ReadonlyMap<string, string>;
+  /** `__metadata__`: free text by name; undefined where there is none. */
+  readonly metadata: ReadonlyMap<string, string> | undefined;
 }
 
-/** Reads and checks a header: every byte of the data belongs to exactly one tensor, as the format demands. */
-export async function readHeader(source: ByteSource): Promise<SafetensorsHeader> {
-  const refuse = (why: string): CheckpointError => new CheckpointError("safetensors", `${source.name}: ${why}`);
-  const prefix = await readRange(source, 0, 8, "the length of the safetensors header");
+type Refuse = (why: string, kind?: CheckpointErrorKind) => CheckpointError;
+
+/**
+ * Reads and checks a header. What the format leaves open is read as its reference implementation does; what two readers
+ * could understand differently is refused: keys given twice, fields it does not know, bytes that belong to no tensor or
+ * to two.
+ *
+ * @param budget for the header and what becomes of it
+ * @throws CheckpointError of kind `safetensors`, `truncated`, `unsupported` (a dtype), `limit`, or `not-a-checkpoint`
+ */
+export async function readHeader(source: ByteSource, budget: Budget): Promise<SafetensorsHeader> {
+  const refuse: Refuse = (why, kind = "safetensors") => new CheckpointError(kind, `${source.name}: ${why}`);
+  const other = await otherThanSafetensors(source);
+  if (other !== undefined) throw refuse(other, "not-a-checkpoint");
+  const prefix = await readRange(source, 0, LENGTH_BYTES, "the length of the safetensors header");
   const length = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES))
     throw refuse(`is no safetensors file: its header would take ${length} bytes (at most ${MAX_HEADER_BYTES})`);
-  const headerLength = Number(length);
-  const bytes = await readRange(source, 8, headerLength, "the safetensors header");
-  const header = parseJson(bytes, refuse);
-  const dataStart = 8 + headerLength;
-  const metadata = new Map<string, string>();
+  budget.spend(Number(length));
+  const bytes = await readRange(source, LENGTH_BYTES, Number(length), "the safetensors header");
+  if (bytes[0] !== 0x7b) throw refuse("is no safetensors file: its header does not begin with {");
+
+  const json = new JsonReader(bytes, `${source.name}: the header`, budget);
+  const dataStart = LENGTH_BYTES + bytes.length;
   const entries: SafetensorsEntry[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name !== "__metadata__") entries.push(parseEntry(name, value, dataStart, refuse));
-    else
-      for (const [key, item] of Object.entries(asObject(value, "__metadata__", refuse))) {
-        if (typeof item !== "string") throw refuse(`__metadata__ ${JSON.stringify(key)} is not a string`);
-        metadata.set(key, item);
-      }
+  let metadata: Map<string, string> | undefined;
+  for (const name of json.keys()) {
+    if (name === "__metadata__") metadata = parseMetadata(json);
+    else {
+      budget.spend(ENTRY_BYTES);
+      entries.push(parseEntry(json, name, dataStart, refuse));
+    }
   }
+  json.end();
   checkCoverage(entries, dataStart, source.size, refuse);
   return { entries, metadata };
 }
 
-function parseJson(bytes: Uint8Array, refuse: (why: string) => CheckpointError): object {
-  if (bytes[0] !== 0x7b) throw refuse("is no safetensors file: its header does not begin with {");
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch (cause) {
-    throw new CheckpointError("safetensors", refuse("the header is not JSON in UTF-8").message, { cause });
+function parseMetadata(json: JsonReader): Map<string, string> {
+  const metadata = new Map<string, string>();
+  for (const key of json.keys()) metadata.set(key, json.string());
+  return metadata;
+}
+
+function parseEntry(json: JsonReader, name: string, dataStart: number, refuse: Refuse): SafetensorsEntry {
+  let dtypeName: string | undefined;
+  let shape: number[] | undefined;
+  let offsets: number[] | undefined;
+  for (const field of json.keys()) {
+    if (field === "dtype") dtypeName = json.string();
+    else if (field === "shape") shape = json.naturals();
+    else if (field === "data_offsets") offsets = json.naturals();
+    else throw refuse(`${quoted(name)} has the unknown field ${quoted(field)}`);
   }
-  return asObject(header, "the header", refuse);
-}
-
-function asObject(value: unknown, what: string, refuse: (why: string) => CheckpointError): object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse(`${what} is not an object`);
-  return value;
-}
-
-function parseEntry(
-  name: string,
-  value: unknown,
-  dataStart: number,
-  refuse: (why: string) => CheckpointError,
-): SafetensorsEntry {
-  const label = JSON.stringify(name);
-  const fields = new Map<string, unknown>(Object.entries(asObject(value, label, refuse)));
-  const dtypeName = fields.get("dtype");
-  const dtype = typeof dtypeName === "string" ? SAFETENSORS_DTYPES.get(dtypeName) : undefined;
-  if (dtype === undefined)
-    throw new CheckpointError("unsupported", refuse(`${label} has the dtype ${String(dtypeName)}`).message);
-  const shape = naturals(fields.get("shape"), `the shape of ${label}`, refuse);
-  const offsets = naturals(fields.get("data_offsets"), `data_offsets of ${label}`, refuse);
+  if (dtypeName === undefined || !shape || !offsets)
+    throw refuse(`${quoted(name)} has not all of dtype, shape and data_offsets`);
+  const dtype = dtypeOf(dtypeName, name, refuse);
   const [begin, end] = offsets;
-  if (offsets.length !== 2 || begin > end) throw refuse(`data_offsets of ${label} are [${offsets}]`);
-  const bytes = shape.reduce((product, size) => product * size, dtypeInfo(dtype).bytes);
-  if (bytes !== end - begin) throw refuse(`${label} takes ${end - begin} bytes, its shape [${shape}] needs ${bytes}`);
+  if (offsets.length !== 2 || begin > end)
+    throw refuse(`data_offsets of ${quoted(name)} are ${list(offsets)}, not a beginning and an end`);
+  const bytes = byteLength(shape, dtype);
+  if (bytes !== end - begin)
+    throw refuse(`${quoted(name)} takes ${end - begin} bytes, its shape ${list(shape)} needs ${bytes}`);
   return { name, dtype, shape, offset: dataStart + begin, bytes };
 }
 
-function naturals(value: unknown, what: string, refuse: (why: string) => CheckpointError): number[] {
-  if (!Array.isArray(value) || !value.every((item) => Number.isSafeInteger(item) && item >= 0))
-    throw refuse(`${what} is not a list of natural numbers`);
-  return value as number[];
+/** Infinity where an intermediate product cannot be counted exactly, even if a size of 0 follows. */
+function byteLength(shape: readonly number[], dtype: DType): number {
+  let bytes = dtypeInfo(dtype).bytes;
+  for (const size of shape) bytes = Number.isSafeInteger(bytes * size) ? bytes * size : Infinity;
+  return bytes;
 }
+
+function dtypeOf(dtypeName: string, name: string, refuse: Refuse): DType {
+  const dtype = SAFETENSORS_DTYPES.get(dtypeName);
+  if (dtype) return dtype;
+  if (SAFETENSORS_SUBBYTE_DTYPES.includes(dtypeName))
+    throw refuse(
+      `${quoted(name)} is ${dtypeName}: elements of less than a byte are not read. In Python, convert it first, ` +
+        "for example to float8_e4m3fn",
+      "unsupported",
+    );
+  throw refuse(`${quoted(name)} has the unknown dtype ${quoted(dtypeName)}`, "unsupported");
+}
+
+const list = (numbers: readonly number[]): string =>
+  `[${numbers.slice(0, 20).join(", ")}${numbers.length > 20 ? ", …" : ""}]`;
 
 function checkCoverage(
   entries: readonly SafetensorsEntry[],
   dataStart: number,
   fileSize: number,
-  refuse: (why: string) => CheckpointError,
+  refuse: Refuse,
 ): void {
   let position = dataStart;
-  for (const entry of [...entries].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
-    if (entry.offset !== position)
-      throw refuse(
-        `${JSON.stringify(entry.name)} begins at byte ${entry.offset}, the tensor before it ends at ${position}`,
-      );
-    position += entry.bytes;
+  for (const { name, offset, bytes } of [...entries].sort((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
+    if (offset !== position)
+      throw refuse(`${quoted(name)} begins at byte ${offset}, the tensor before it ends at ${position}`);
+    position += bytes;
   }
-  if (position > fileSize)
-    throw new CheckpointError(
-      "truncated",
-      refuse(`the tensors end at byte ${position}, the file has ${fileSize}`).message,
-    );
+  if (position > fileSize) throw refuse(`the tensors end at byte ${position}, the file has ${fileSize}`, "truncated");
   if (position < fileSize) throw refuse(`${fileSize - position} bytes behind the last tensor belong to none`);
 }
