@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import datetime
 import pathlib
 import types
 import zlib
@@ -42,6 +43,10 @@ def describe(value):
         return {**describe_dict(vars(value)), "t": f"{type(value).__module__}.{type(value).__name__}"}
     if isinstance(value, (str, pathlib.PurePath)):
         return {"t": "str", "v": str(value)}
+    if isinstance(value, (datetime.date, datetime.time)):
+        return {"t": "str", "v": value.isoformat()}
+    if isinstance(value, datetime.timedelta):
+        return describe_float(value.total_seconds())
     if value is None or isinstance(value, bool):
         return {"t": "const", "v": value}
     if isinstance(value, int):

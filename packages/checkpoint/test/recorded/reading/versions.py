@@ -29,6 +29,9 @@ class Storage:
 class CallPickler(pickle._Pickler):
     """Python's own pickler, in Python, which is asked to write calls and names that it cannot import."""
 
+    #: Legacy files name a view with each storage, or None.
+    legacy = False
+
     def save(self, obj, save_persistent_id=True):
         if isinstance(obj, Name):
             module, name = obj.name.rsplit(".", 1)
@@ -47,15 +50,17 @@ class CallPickler(pickle._Pickler):
                 self.save(obj.state)
                 self.write(pickle.BUILD)
         elif isinstance(obj, Storage):
-            self.save(obj.id)
+            self.save(obj.id + (None,) if self.legacy and len(obj.id) == 5 else obj.id)
             self.write(pickle.BINPERSID)
         else:
             super().save(obj, save_persistent_id)
 
 
-def dumps(value, protocol=2):
+def dumps(value, protocol=2, legacy=False):
     buffer = io.BytesIO()
-    CallPickler(buffer, protocol).dump(value)
+    pickler = CallPickler(buffer, protocol)
+    pickler.legacy = legacy
+    pickler.dump(value)
     return buffer.getvalue()
 
 
@@ -68,7 +73,7 @@ def write_zip(path, value, storages, extra=(), root="archive", protocol=2):
         archive.writestr(f"{root}/data.pkl", dumps(value, protocol))
         for key, data in storages.items():
             archive.writestr(f"{root}/data/{key}", data)
-        for name, data in dict(extra).items():
+        for name, data in {"version": b"3\n", **dict(extra)}.items():
             archive.writestr(f"{root}/{name}", data)
 
 
@@ -77,7 +82,7 @@ def write_legacy(path, value, storages, protocol=2):
     with open(path, "wb") as file:
         for head in (0x1950A86A20F9469CFC6C, 1001, {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}):
             pickle.dump(head, file, protocol=2)
-        file.write(dumps(value, protocol))
+        file.write(dumps(value, protocol, legacy=True))
         pickle.dump([key for key, _, _ in storages], file, protocol=2)
         for _, count, data in storages:
             file.write(count.to_bytes(8, "little") + data)
@@ -185,6 +190,7 @@ def write_devices(recorder):
         "from cpu": (Call("torch._utils._rebuild_device_tensor_from_cpu_tensor", tensor_v2(floats(), 0, (6,), (1,)), Name("torch.float32"), "maia:0", False), FLOATS),
         **{location: (tensor_v2(floats(location=location), 0, (2, 3), (3, 1)), FLOATS.reshape(2, 3)) for location in ("cuda:3", "mps", "xpu:0", "privateuseone")},
         "cuda class": (tensor_v2(Storage("torch.cuda.FloatStorage", "1", "cuda:0", 6), 0, (6,), (1,)), FLOATS),
+        "old cuda": (Call("torch.cuda.FloatTensor", state=(floats(), 1, (2, 2), (2, 1)), new=True), FLOATS[1:5].reshape(2, 2)),
         "device": (Call("torch.device", "privateuseone", 1), torch.device("privateuseone", 1)),
     }
     for protocol in (2, 4):
@@ -195,12 +201,10 @@ def write_devices(recorder):
 
 def write_older(recorder):
     """Tensors and Variables as they pickled before 0.4, in the words of `Tensor.__setstate__`; storages with views."""
-    longs = Storage("torch.LongStorage", "1", "cpu", 2)
     plain = Call("torch._utils._rebuild_tensor", floats(), 1, (2, 2), (2, 1))
     expected = FLOATS[1:5].reshape(2, 2)
     calls = {
         "tensor": (Call("torch.FloatTensor", state=(floats(), 1, Call("torch.Size", (2, 2)), (2, 1)), new=True), expected),
-        "cuda": (Call("torch.cuda.LongTensor", state=(longs, 0, (2,), (1,)), new=True), torch.tensor([7, -8])),
         "variable": (Call("torch.autograd.variable.Variable", plain, state=(True, False, None)), expected.clone().requires_grad_()),
         "parameter": (Call("torch.nn.parameter.Parameter", plain, state=(True, False, EMPTY)), expected.clone().requires_grad_()),
         "frozen": (Call("torch.nn.parameter.Parameter", plain, False), expected),
@@ -208,14 +212,14 @@ def write_older(recorder):
         "five": (Call("torch.nn.parameter.Parameter", state=(plain, None, EMPTY, True, False), new=True), expected.clone().requires_grad_()),
     }
     value = collections.OrderedDict((name, call) for name, (call, _) in calls.items())
-    storages = [("0", 6, raw(FLOATS)), ("1", 2, raw(torch.tensor([7, -8])))]
+    storages = [("0", 6, raw(FLOATS))]
     write_legacy(recorder.path("oldest.legacy.pth"), value, storages)
     write_zip(recorder.path("oldest.zip.pth"), value, {key: data for key, _, data in storages})
     for name in ("oldest.legacy.pth", "oldest.zip.pth"):
         recorder.loads(name, collections.OrderedDict((name, value) for name, (_, value) in calls.items()))
     # A storage that is a view of another: (key of the view, first element, elements).
     part = lambda key, start, length: Storage("torch.FloatStorage", "0", "cpu", 6, [(key, start, length)])
-    views = [tensor_v2(part("a", 2, 4), 1, (3,), (1,)), tensor_v2(part("a", 2, 4), 0, (2, 2), (1, 2)), tensor_v2(Storage("torch.FloatStorage", "0", "cpu", 6, [None]), 0, (6,), (1,))]
+    views = [tensor_v2(part("a", 2, 4), 1, (3,), (1,)), tensor_v2(part("a", 2, 4), 0, (2, 2), (1, 2)), tensor_v2(floats(), 0, (6,), (1,))]
     write_legacy(recorder.path("storage_views.legacy.pth"), views, [("0", 6, raw(FLOATS))])
     recorder.loads("storage_views.legacy.pth", [FLOATS[3:], FLOATS[2:].as_strided((2, 2), (1, 2)), FLOATS])
     # Storages without a type are counted in bytes.
@@ -245,6 +249,7 @@ def write_numpy_2(recorder):
         name = f"numpy2.{protocol}.zip.pth"
         with zipfile.ZipFile(recorder.path(name), "w") as archive:
             archive.writestr("archive/data.pkl", data)
+            archive.writestr("archive/version", b"3\n")
         recorder.loads(name, value)
 
 
