@@ -91,9 +91,12 @@ class ReadQueue {
     const begin = group[0].offset;
     const end = group.reduce((most, { offset, length }) => Math.max(most, offset + length), begin);
     this.running++;
-    const bytes = await this.source.read(begin, end - begin).catch((error: unknown) => {
+    let bytes: Uint8Array<ArrayBuffer> | undefined;
+    try {
+      bytes = await this.source.read(begin, end - begin);
+    } catch (error) {
       for (const { reject } of group) reject(error);
-    });
+    }
     this.running--;
     // The next read begins before anybody looks at the bytes of this one.
     this.start();
