@@ -32,7 +32,7 @@ async function openReader(
   return { ...input, read: (offset, length) => input.read(offset, length), async close() {} };
 }
 
-/** Runs a function on an opened input, and closes it. */
+/** Runs a function on an opened input, and closes it. Errors name the input, also those of parts that do not know it. */
 export async function withSource<T>(
   input: CheckpointInput,
   options: LoadOptions,
@@ -41,9 +41,16 @@ export async function withSource<T>(
   const source = await openSource(input, options);
   try {
     return await use(source);
+  } catch (error) {
+    throw naming(source.name, error);
   } finally {
     await source.close();
   }
+}
+
+function naming(source: string, error: unknown): unknown {
+  if (!(error instanceof CheckpointError) || error.message.startsWith(`${source}: `)) return error;
+  return new CheckpointError(error.kind, `${source}: ${error.message}`, { cause: error });
 }
 
 /** The limits of a load, with the defaults for a file of this size. */

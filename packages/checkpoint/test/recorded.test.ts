@@ -39,7 +39,7 @@ async function check(folder: string, listed: Listed): Promise<void> {
   expect(error).toBeInstanceOf(CheckpointError);
   const { kind, message } = error as CheckpointError;
   expect({ kind, message }).toEqual({ kind: listed.kind, message: expect.stringContaining(listed.words[0]) });
-  for (const word of listed.words) expect(message).toContain(word);
+  for (const word of [join(folder, listed.file), ...listed.words]) expect(message).toContain(word);
 }
 
 describe("recorded files", () => {
