@@ -87,7 +87,8 @@ export const platform: Platform = {
     });
   },
   async inflateRaw(compressed, size) {
-    const chunkSize = Math.min(Math.max(size + 1, 64), INFLATE_CHUNK);
+    // A chunk of the very size is filled and handed over as it is.
+    const chunkSize = Math.min(Math.max(size, 64), INFLATE_CHUNK);
     const inflated = await inflate(compressed, { maxOutputLength: Math.max(size, 1), chunkSize });
     if (inflated.length !== size) throw new RangeError(`inflated to ${inflated.length} bytes instead of ${size}`);
     return inflated.buffer.byteLength === size
