@@ -77,22 +77,30 @@ export async function readDirectory(
   return members;
 }
 
+/** Where the tail of a file holds an end record whose comment reaches to the last byte, the latest first. */
+function endRecords(tail: DataView): number[] {
+  const found: number[] = [];
+  for (let at = tail.byteLength - END_BYTES; at >= 0; at--)
+    if (
+      tail.getUint32(at, true) === Signature.end &&
+      at + END_BYTES + tail.getUint16(at + 20, true) === tail.byteLength
+    )
+      found.push(at);
+  return found;
+}
+
 /** Finds the end record, which closes the file up to a comment, and the zip64 record that may stand before it. */
 async function findEnd(source: ByteSource, refuse: (why: string) => CheckpointError): Promise<End> {
   const tailLength = Math.min(source.size, END_BYTES + 0xffff);
   const tailOffset = source.size - tailLength;
   const tail = view(await readRange(source, tailOffset, tailLength, "the end of the archive"));
-  let at = tailLength - END_BYTES;
-  while (
-    at >= 0 &&
-    !(tail.getUint32(at, true) === Signature.end && at + END_BYTES + tail.getUint16(at + 20, true) === tailLength)
-  )
-    at--;
-  if (at < 0)
+  const [at, another] = endRecords(tail);
+  if (at === undefined)
     throw new CheckpointError(
       "truncated",
       `${source.name}: a zip archive without its end: the file was cut off, or something was appended to it`,
     );
+  if (another !== undefined) throw refuse("the archive has two ends, one in the comment of the other");
   const diskCount = tail.getUint16(at + 8, true);
   const [count, size, offset] = [
     tail.getUint16(at + 10, true),
