@@ -18,7 +18,7 @@ import { KindlingError } from "@kindling/core";
  * | `forbidden-global` | the pickle asks for a class or function that is not on the list of known ones |
  * | `storage-size`, `bounds` | a storage of another size than claimed; a tensor that leaves its storage |
  * | `depth`, `cycle`, `limit` | nested too deep; contains itself; needs more memory than allowed |
- * | `safetensors` | a malformed safetensors header |
+ * | `safetensors` | a malformed safetensors header, or index of shards |
  */
 export type CheckpointErrorKind =
   | "io"

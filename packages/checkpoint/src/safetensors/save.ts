@@ -9,8 +9,8 @@ import { saveShards } from "./shards.js";
 
 export interface SaveSafetensorsOptions {
   /**
-   * Free text by name; by default that of a dict which `loadSafetensors` gave. Versions of transformers before 4.40 read
-   * only files with `{ format: "pt" }`.
+   * Free text by name; by default that of a dict which `loadSafetensors` gave. Many versions of transformers read only
+   * files with `{ format: "pt" }`.
    */
   metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>>;
   /**
