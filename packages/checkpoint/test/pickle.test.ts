@@ -161,6 +161,16 @@ describe("numpy", () => {
     await expect(data([1, 2, 3, 4, 5, 6])).rejects.toMatchObject({ kind: "bad-pickle" });
   });
 
+  it("charges the data of each array, of which Python 2's text is a copy", async () => {
+    const text = join("T", [0, 0, 16, 0], new Uint8Array(2 ** 20).fill(65), "p1\n0");
+    const array =
+      "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nI0\n\x85U\x01btR(I1\nI1048576\n\x85g2\nI00\ng1\ntb";
+    const arrays = (count: number) => join(text, dtype("u1", "|"), "p2\n0(", array.repeat(count), "l.");
+    const options = { maxObjectBytes: 2 ** 25 };
+    expect(await run(arrays(2), options)).toHaveLength(2);
+    await expect(run(arrays(100), options)).rejects.toMatchObject({ kind: "limit" });
+  });
+
   it("refuses arrays of objects, wrong sizes and arrays without data", async () => {
     await expect(run("cnumpy\ndtype\n(X\x01\0\0\0OtR.")).rejects.toMatchObject({ kind: "unsupported" });
     await expect(run(scalar("f8", "<", [0]))).rejects.toMatchObject({ kind: "bad-pickle" });

@@ -27,7 +27,7 @@ export function torchEnvironment(budget: Budget, resolve: (claim: StorageClaim) 
     budget,
     findGlobal,
     persistentLoad: (id) => resolve(parsePersistentId(id)),
-    build,
+    build: (object, state) => build(object, state, budget),
   };
 }
 
@@ -61,9 +61,9 @@ function parsePersistentId(id: unknown): StorageClaim {
   };
 }
 
-function build(object: unknown, state: unknown): void {
+function build(object: unknown, state: unknown, budget: Budget): void {
   if (object instanceof NumpyDtype || object instanceof NumpyArray || object instanceof OldTensor) {
-    object.setState(state);
+    object.setState(state, budget);
     return;
   }
   if (!(object instanceof OrderedDict) && !(object instanceof PythonObject))

@@ -3,6 +3,8 @@
 import { convertHost, type DType, dtypeInfo, type TypedArray } from "@kindling/core";
 import { NUMPY_DTYPES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
+import type { Budget } from "../limits.js";
+import { costOf } from "../pickle/cost.js";
 import { narrow } from "../pickle/reader.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { swapBytes, typedArray } from "../tensor.js";
@@ -67,25 +69,20 @@ export class NumpyDtype {
 
 let arrays = 0;
 
-/** A tensor whose bytes came in the pickle itself, from the first to the last. */
+/** A tensor whose numbers came in the pickle itself; `length` of them, which `read` copies when they are wanted. */
 function inMemory(
   dtype: DType,
   bigEndian: boolean,
   shape: readonly number[],
   strides: readonly number[],
-  bytes: Uint8Array,
+  length: number,
+  read: () => Uint8Array<ArrayBuffer>,
 ): StoredTensor {
-  const storage = {
-    key: `numpy ${++arrays}`,
-    bytes: bytes.length,
-    position: 0,
-    bigEndian,
-    read: async () => new Uint8Array(bytes),
-  };
-  const length = bytes.length / dtypeInfo(dtype).bytes;
+  const bytes = length * dtypeInfo(dtype).bytes;
+  const storage = { key: `numpy ${++arrays}`, bytes, position: 0, bigEndian, read: async () => read() };
   const tensor = StoredTensor.view(new StorageReference(storage, dtype, length), dtype, 0, shape, strides, false);
-  if (tensor.bytes !== bytes.length)
-    throw bad(`a numpy.ndarray of shape [${shape}] and dtype ${dtype} has ${bytes.length} bytes of data`);
+  if (tensor.length !== length)
+    throw bad(`a numpy.ndarray of shape [${shape}] and dtype ${dtype} has ${bytes} bytes of data`);
   return tensor;
 }
 
@@ -94,11 +91,12 @@ export class NumpyArray {
   private stored: StoredTensor | undefined;
   private data: Uint8Array = new Uint8Array(0);
 
-  /** `(version, shape, dtype, Fortran order, bytes)`. */
-  setState(state: unknown): void {
+  /** `(version, shape, dtype, Fortran order, bytes)`. The bytes are charged for: those of Python 2 are a copy of a text. */
+  setState(state: unknown, budget: Budget): void {
     if (!(state instanceof Tuple)) throw bad(`numpy.ndarray gets ${describe(state)} as its state`);
     checkCount(state, 5, 5, "the state of numpy.ndarray");
     const [, shape, dtype, fortran, data] = state as unknown[];
+    budget.spend(costOf(data));
     this.fill(dtype, shape, flag(fortran, "Fortran order"), data);
   }
 
@@ -108,8 +106,10 @@ export class NumpyArray {
       throw new CheckpointError("unsupported", "a numpy.ndarray of Python objects cannot be loaded");
     const shape = integers(shapeValue, "the shape of numpy.ndarray");
     const strides = fortran ? rowMajor([...shape].reverse()).reverse() : rowMajor(shape);
-    this.data = bytesOf(data, "the data of numpy.ndarray");
-    this.stored = inMemory(dtype.dtype, dtype.bigEndian, shape, strides, this.data);
+    const bytes = bytesOf(data, "the data of numpy.ndarray");
+    this.data = bytes;
+    const length = bytes.length / dtypeInfo(dtype.dtype).bytes;
+    this.stored = inMemory(dtype.dtype, dtype.bigEndian, shape, strides, length, () => new Uint8Array(bytes));
   }
 
   get tensor(): StoredTensor {
@@ -121,10 +121,11 @@ export class NumpyArray {
   as(dtype: DType): StoredTensor {
     const { tensor, data } = this;
     if (tensor.dtype === dtype) return tensor;
-    const numbers = numbersOf(data, tensor.dtype, tensor.storage.bigEndian);
-    const converted = convertHost(numbers, tensor.dtype, dtype);
-    const bytes = new Uint8Array(converted.buffer, converted.byteOffset, converted.byteLength);
-    return inMemory(dtype, false, tensor.shape, tensor.strides, bytes);
+    return inMemory(dtype, false, tensor.shape, tensor.strides, tensor.length, () => {
+      const numbers = numbersOf(data, tensor.dtype, tensor.storage.bigEndian);
+      const converted = convertHost(numbers, tensor.dtype, dtype);
+      return new Uint8Array(converted.buffer as ArrayBuffer, converted.byteOffset, converted.byteLength);
+    });
   }
 }
 
