@@ -127,6 +127,13 @@ describe("reading", () => {
     await refused("safetensors", "no weight_map");
   });
 
+  it("asks for the file where a folder is given", async () => {
+    await expect(loadSafetensors(folder)).rejects.toMatchObject({
+      kind: "io",
+      message: expect.stringContaining("is a folder") as string,
+    });
+  });
+
   it("has one budget for all shards", async () => {
     await saveSafetensors(weights(4), path("m.safetensors"), { maxShardBytes: 8 });
     const limited = (maxTensorBytes: number) => loadSafetensors(path("m.safetensors.index.json"), { maxTensorBytes });

@@ -29,6 +29,11 @@ async function openPath(path: string): Promise<ByteSource> {
   }
   try {
     opened = await file.stat();
+    if (opened.isDirectory())
+      throw new CheckpointError(
+        "io",
+        `${path}: is a folder; give the path of a file in it, of a sharded checkpoint that of its .safetensors.index.json`,
+      );
     if (!opened.isFile()) throw new CheckpointError("io", `${path}: is not a regular file`);
   } catch (cause) {
     await file.close();
