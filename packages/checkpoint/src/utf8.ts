@@ -8,22 +8,11 @@ const LONE_SURROGATE = /\p{Cs}/u;
 
 /** The string of the bytes; undefined where they are no UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  if (bytes.length <= 64) {
-    const short = decodeAscii(bytes);
-    if (short !== undefined) return short;
-  }
   try {
     return strict.decode(bytes);
   } catch {
     return decodeWithSurrogates(bytes);
   }
-}
-
-/** Keys are short and ASCII: made here they are several times faster than by a call into the decoder. */
-function decodeAscii(bytes: Uint8Array): string | undefined {
-  for (const byte of bytes) if (byte > 127) return undefined;
-  // In one call: put together one by one, a string of 60 characters is a chain of 60 objects until it is read.
-  return String.fromCharCode(...bytes);
 }
 
 /** Splits at the three-byte sequences ED A0–BF xx, which stand for surrogates; everything between is strict. */
