@@ -17,6 +17,8 @@ export interface ZipMember {
   /** 0 stored, 8 deflated. */
   readonly method: number;
   readonly crc: number;
+  /** Whether checksums were computed: torch can be told not to, and then writes 0 for every member of the archive. */
+  readonly hasChecksum: boolean;
   readonly compressedSize: number;
   readonly size: number;
   /** Where its local header begins. */
@@ -69,12 +71,19 @@ export async function readDirectory(
   budget.spend(end.size + MEMBER_COST * end.count);
   const bytes = await readRange(source, end.offset, end.size, "the directory of the archive", "zip");
   const entries = parseEntries(bytes, end, refuse);
+  const hasChecksum = haveChecksums(entries);
   const members = new Map<string, ZipMember>();
   for (const entry of limitByNeighbours(entries, end.offset, refuse)) {
     if (members.has(entry.name)) throw refuse(`two members are called ${JSON.stringify(entry.name)}`);
-    members.set(entry.name, entry);
+    members.set(entry.name, { ...entry, hasChecksum });
   }
   return members;
+}
+
+/** Nothing has the checksum 0 by chance twice: where all members do, none was computed. */
+function haveChecksums(entries: readonly Entry[]): boolean {
+  const filled = entries.filter(({ size }) => size > 0);
+  return filled.length < 2 || filled.some(({ crc }) => crc !== 0);
 }
 
 /** Where the tail of a file holds an end record whose comment reaches to the last byte, the latest first. */
@@ -158,7 +167,7 @@ function readUint64(data: DataView, offset: number, refuse: (why: string) => Che
   return Number(value);
 }
 
-type Entry = Omit<ZipMember, "limit">;
+type Entry = Omit<ZipMember, "limit" | "hasChecksum">;
 
 function parseEntries(bytes: Uint8Array, end: End, refuse: (why: string) => CheckpointError): Entry[] {
   const data = view(bytes);
@@ -260,7 +269,7 @@ function limitByNeighbours(
   entries: readonly Entry[],
   directoryOffset: number,
   refuse: (why: string) => CheckpointError,
-): ZipMember[] {
+): Omit<ZipMember, "hasChecksum">[] {
   const order = entries.map((_, i) => i).sort((a, b) => entries[a].headerOffset - entries[b].headerOffset);
   const limits = new Array<number>(entries.length);
   let limit = directoryOffset;

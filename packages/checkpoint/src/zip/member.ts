@@ -14,10 +14,11 @@ const SMALL_BYTES = 2 ** 16;
 /** Room for the extra fields of a local header: torch's padding and zip64 sizes fit, and little else occurs. */
 const USUAL_EXTRA_BYTES = 96;
 
-/** The bytes of a member, inflated and verified, in a buffer of their own. */
+/** The bytes of a member, inflated, and verified where there is a checksum, in a buffer of their own. */
 export async function readMember(source: ByteSource, member: ZipMember): Promise<Uint8Array<ArrayBuffer>> {
   const stored = await readStored(source, member);
   const bytes = member.method === 0 ? stored : await inflate(source, member, stored);
+  if (!member.hasChecksum) return bytes;
   const crc = platform.crc32(bytes);
   if (crc !== member.crc)
     throw new CheckpointError(

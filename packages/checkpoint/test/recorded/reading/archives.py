@@ -29,6 +29,19 @@ def write(path, content, root="archive/", order=None, force_zip64=False, comment
             archive.comment = comment
 
 
+def zero_checksums(path, names=None):
+    """Torch 2.6 and later write 0 for each with `torch.utils.serialization.config.save.compute_crc32 = False`."""
+    with zipfile.ZipFile(path) as archive:
+        infos, central = archive.infolist(), archive.start_dir
+    with open(path, "r+b") as file:
+        for info in infos:
+            if names is None or info.filename in names:
+                for at in (info.header_offset + 14, central + 16):
+                    file.seek(at)
+                    file.write(bytes(4))
+            central += 46 + len(info.filename.encode()) + len(info.extra) + len(info.comment)
+
+
 class Unseekable:
     """A pipe: zipfile writes sizes behind the members."""
 
@@ -80,5 +93,12 @@ def write_archives(recorder):
     recorder.loads("archive.newest.pth", VALUE)
     write(recorder.path("archive.big_endian.pth"), big_endian())
     recorder.loads("archive.big_endian.pth", BIG_VALUE)
+    for name, options in {"no_crc": {}, "no_crc_deflated": {"compression": zipfile.ZIP_DEFLATED}}.items():
+        write(recorder.path(f"archive.{name}.pth"), plain, **options)
+        zero_checksums(recorder.path(f"archive.{name}.pth"))
+        recorder.loads(f"archive.{name}.pth", VALUE)
+    write(recorder.path("refused.one_crc.pth"), plain)
+    zero_checksums(recorder.path("refused.one_crc.pth"), ["archive/data/0"])
+    recorder.refused("refused.one_crc.pth", "crc", "archive/data/0")
     write(recorder.path("refused.byteorder.pth"), {**plain, "byteorder": b"middle"})
     recorder.refused("refused.byteorder.pth", "unsupported", "byteorder")
