@@ -1,7 +1,10 @@
 /** Reads and writes PyTorch checkpoints and safetensors files, and trusts none of them. */
 
+export type { CheckpointFormat } from "./contents.js";
 export { CheckpointError, type CheckpointErrorKind } from "./errors.js";
-export { inspect, LazyCheckpoint, openCheckpoint, type TensorInfo } from "./inspect.js";
+export { type CheckpointInfo, inspect, type ValueInfo } from "./inspect.js";
+export { LazyCheckpoint, openCheckpoint } from "./lazy-checkpoint.js";
+export { LazyTensor, type LazyValue, type TensorInfo } from "./lazy-tensor.js";
 export type { LoadLimits, LoadOptions } from "./limits.js";
 export { load } from "./load.js";
 export type { CheckpointInput } from "./open.js";

@@ -1,100 +1,87 @@
-/** `inspect` and `openCheckpoint`: what is in a checkpoint without reading its tensors, and single tensors of it. */
+/** `inspect`: what is in a checkpoint, without reading its tensors. */
 
-import type { DType } from "@kindling/core";
-import { CheckpointError } from "./errors.js";
-import { type LoadLimits, objectBudget } from "./limits.js";
-import { beginsLikeSafetensors, type CheckpointInput, limitsFor, openSource, readValue, withSource } from "./open.js";
-import { quoted } from "./printable.js";
-import { readTensors } from "./read-tensors.js";
-import { readHeader } from "./safetensors/header.js";
-import { readEntry } from "./safetensors/load.js";
-import type { ByteSource } from "./source.js";
-import type { Tensor } from "./tensor.js";
-import { containers, namedTensors } from "./walk.js";
+import { type CheckpointFormat, type Contents, openContents } from "./contents.js";
+import { LazyTensor, type TensorInfo } from "./lazy-tensor.js";
+import type { LoadOptions } from "./limits.js";
+import type { CheckpointInput } from "./open.js";
+import { COST } from "./pickle/cost.js";
+import { shortText } from "./short-text.js";
+import { OrderedDict } from "./values.js";
+import { type Container, children, containers, isContainer, keyText, LISTED_COST, namedChildren } from "./walk.js";
 
-/** One tensor of a checkpoint. */
-export interface TensorInfo {
-  /** Keys and indices that lead to it, joined by dots: `state_dict.fc.weight`. Empty if it is the whole value. */
+/** Something in a checkpoint that is not a tensor, and holds none. */
+export interface ValueInfo {
+  /** Keys and indices that lead to it, joined by dots: `epoch`, `optimizer.param_groups`. */
   readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: DType;
-  /** Bytes of its elements. */
-  readonly bytes: number;
+  /** The value as Python would write it, at most about a hundred characters long, without control characters. */
+  readonly text: string;
 }
 
-interface Listed {
-  readonly info: TensorInfo;
-  readonly read: () => Promise<Tensor>;
+export interface CheckpointInfo {
+  readonly format: CheckpointFormat;
+  /** Bytes of the file, or of all shards together. */
+  readonly fileBytes: number;
+  /** Under every name that they have, in the order of the file. */
+  readonly tensors: readonly TensorInfo[];
+  /** Bytes of all storages, each counted once. More than the tensors' own where only parts of a storage are used. */
+  readonly storageBytes: number;
+  /** Epoch, hyper-parameters, free text: what is there besides tensors. */
+  readonly values: readonly ValueInfo[];
 }
 
 /**
- * Names, shapes, dtypes and sizes of the tensors in a `.pth` or `.safetensors` file, in the file's order. Only the
- * directory and the pickle (or the header) are read, however large the file is.
+ * Format, tensors and other values of a `.pth` or `.safetensors` file, or of all shards of an index. Only the directory
+ * and the pickle (or the header) are read, however large the file is. Names are those in the file: what prints them
+ * should mind control characters.
+ *
+ * @throws CheckpointError whose `kind` says what is wrong; the signal's reason
  */
-export async function inspect(input: CheckpointInput, options: LoadLimits = {}): Promise<TensorInfo[]> {
-  return withSource(input, options, async (source) => (await list(source, options)).map(({ info }) => info));
-}
-
-async function list(source: ByteSource, options: LoadLimits): Promise<Listed[]> {
-  if (await beginsLikeSafetensors(source)) {
-    const { entries } = await readHeader(source, objectBudget(source.name, limitsFor(source, options)));
-    return entries.map((entry) => {
-      const { name, shape, dtype, bytes } = entry;
-      return { info: { name, shape, dtype, bytes }, read: () => readEntry(source, entry) };
-    });
-  }
-  const limits = limitsFor(source, options);
-  const value = await readValue(source, limits);
-  containers(value, limits.maxDepth);
-  return namedTensors(value, objectBudget(source.name, limits)).map(({ name, tensor }) => {
-    const { shape, dtype, bytes, identity } = tensor;
-    const read = async () => (await readTensors([tensor], limits, source.name)).get(identity) as Tensor;
-    return { info: { name, shape, dtype, bytes }, read };
-  });
-}
-
-/** A checkpoint whose tensors stay in the file until they are asked for. */
-export class LazyCheckpoint implements AsyncDisposable {
-  private readonly byName: ReadonlyMap<string, Listed>;
-  /** Every tensor in the file, as `inspect` lists them. */
-  readonly tensors: readonly TensorInfo[];
-
-  /** Made by `openCheckpoint`. */
-  constructor(
-    private readonly source: ByteSource,
-    listed: readonly Listed[],
-  ) {
-    this.tensors = listed.map(({ info }) => info);
-    this.byName = new Map(listed.map((item) => [item.info.name, item]));
-  }
-
-  /**
-   * Reads one tensor. A view of a part of a storage reads that storage.
-   *
-   * @throws CheckpointError of kind `missing-member` for a name that is not in `tensors`
-   */
-  async read(name: string): Promise<Tensor> {
-    const listed = this.byName.get(name);
-    if (!listed) throw new CheckpointError("missing-member", `${this.source.name}: there is no tensor ${quoted(name)}`);
-    return listed.read();
-  }
-
-  async close(): Promise<void> {
-    await this.source.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-}
-
-/** Opens a `.pth` or `.safetensors` file: its directory and pickle (or header) are read now, tensors when used. */
-export async function openCheckpoint(input: CheckpointInput, options: LoadLimits = {}): Promise<LazyCheckpoint> {
-  const source = await openSource(input, options);
+export async function inspect(input: CheckpointInput, options: LoadOptions = {}): Promise<CheckpointInfo> {
+  const contents = await openContents(input, options);
   try {
-    return new LazyCheckpoint(source, await list(source, options));
-  } catch (error) {
-    await source.close();
-    throw error;
+    const { format, fileBytes, tensors, extentOf } = contents;
+    const extents = new Set(extentOf.values());
+    return {
+      format,
+      fileBytes,
+      tensors: tensors.map(({ name, shape, dtype, bytes, requiresGrad, sharesWith }) => {
+        return { name, shape, dtype, bytes, requiresGrad, sharesWith };
+      }),
+      storageBytes: [...extents].reduce((sum, { bytes }) => sum + bytes, 0),
+      values: valuesOf(contents),
+    };
+  } finally {
+    await contents.close();
   }
+}
+
+/** What is not a tensor: leaves beside tensors one by one, containers without tensors as one value each. */
+function valuesOf({ value: root, format, budget, maxDepth }: Contents): ValueInfo[] {
+  const holders = new Set<unknown>();
+  for (const container of containers(root, maxDepth))
+    for (const child of children(container))
+      if (child instanceof LazyTensor || holders.has(child)) holders.add(container);
+
+  const found: ValueInfo[] = [];
+  const seen = new Set<Container>();
+  const waiting: { value: unknown; name: string }[] = [{ value: root, name: "" }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { value, name } = next;
+    if (value instanceof LazyTensor) continue;
+    if (!isContainer(value) || !(holders.has(value) || value === root)) {
+      budget.spend(LISTED_COST + 2 * name.length);
+      found.push({ name, text: shortText(value) });
+    } else if (!seen.has(value)) {
+      seen.add(value);
+      const inside = [...namedChildren(value)].map(([key, child]) => {
+        budget.spend(COST.container);
+        return { value: child, name: name === "" ? keyText(key) : `${name}.${keyText(key)}` };
+      });
+      for (const child of inside.reverse()) waiting.push(child);
+    }
+  }
+  if (format === "safetensors" && root instanceof OrderedDict && root.attributes.size > 0)
+    for (const [key, text] of root.attributes.get("__metadata__") as Map<string, string>)
+      found.push({ name: `__metadata__.${key}`, text: shortText(text) });
+  return found;
 }

@@ -17,7 +17,7 @@ import { containers, replaceLeaves, storedTensor, storedTensors } from "./walk.j
 export async function load(input: CheckpointInput, options: LoadOptions = {}): Promise<PythonValue> {
   return withSource(input, options, async (source) => {
     const limits = limitsFor(source, options);
-    const value = await readValue(source, limits);
+    const { value } = await readValue(source, limits);
     const found = containers(value, limits.maxDepth);
     const tensors = await readTensors(storedTensors(value, found), limits, source.name);
     return replaceLeaves(value, found, (leaf) => {

@@ -4,7 +4,7 @@ import { platform } from "#platform";
 import { CheckpointError } from "./errors.js";
 import { defaultLimits, type LoadLimits, type LoadOptions } from "./limits.js";
 import { mergeReads } from "./merge-reads.js";
-import { abortable, type ByteSource, blobSource, bytesSource, readRange, streamSource } from "./source.js";
+import { type ByteSource, blobSource, bytesSource, guarded, readRange, streamSource } from "./source.js";
 import { readLegacyFormat } from "./torch/legacy-format.js";
 import { readZipFormat } from "./torch/zip-format.js";
 import { urlSource } from "./url-source.js";
@@ -16,9 +16,9 @@ export type CheckpointInput = string | URL | Uint8Array | ArrayBuffer | Blob | R
 export async function openSource(input: CheckpointInput, options: LoadOptions): Promise<ByteSource> {
   options.signal?.throwIfAborted();
   // Bytes in memory need no merging of reads, all else does.
-  if (input instanceof Uint8Array) return abortable(bytesSource(input), options.signal);
-  if (input instanceof ArrayBuffer) return abortable(bytesSource(new Uint8Array(input)), options.signal);
-  return mergeReads(abortable(await openReader(input, options), options.signal));
+  if (input instanceof Uint8Array) return guarded(bytesSource(input), options.signal);
+  if (input instanceof ArrayBuffer) return guarded(bytesSource(new Uint8Array(input)), options.signal);
+  return guarded(mergeReads(await openReader(input, options)), options.signal);
 }
 
 async function openReader(
@@ -29,7 +29,8 @@ async function openReader(
   if (input instanceof URL) return urlSource(input, options);
   if (input instanceof Blob) return blobSource(input);
   if (input instanceof ReadableStream) return streamSource(input, options);
-  return { ...input, read: (offset, length) => input.read(offset, length), async close() {} };
+  const { name, size, isRemote } = input;
+  return { name, size, isRemote, read: (offset, length) => input.read(offset, length), async close() {} };
 }
 
 /** Runs a function on an opened input, and closes it. Errors name the input, also those of parts that do not know it. */
@@ -48,23 +49,27 @@ export async function withSource<T>(
   }
 }
 
-function naming(source: string, error: unknown): unknown {
+/** An error of a part that does not know which file it reads, with the name of the file. */
+export function naming(source: string, error: unknown): unknown {
   if (!(error instanceof CheckpointError) || error.message.startsWith(`${source}: `)) return error;
   return new CheckpointError(error.kind, `${source}: ${error.message}`, { cause: error });
 }
 
 /** The limits of a load, with the defaults for a file of this size. */
-export function limitsFor(source: ByteSource, limits: LoadLimits): Required<LoadLimits> {
+export function limitsFor(source: Pick<ByteSource, "size">, limits: LoadLimits): Required<LoadLimits> {
   const chosen = defaultLimits(source.size);
   for (const key of Object.keys(chosen) as (keyof LoadLimits)[]) chosen[key] = limits[key] ?? chosen[key];
   return chosen;
 }
 
-/** The value of a `.pth` file whose tensors are still in the file. */
-export async function readValue(source: ByteSource, limits: Required<LoadLimits>): Promise<unknown> {
+/** The value of a `.pth` file whose tensors are still in the file, and which format of torch's it has. */
+export async function readValue(
+  source: ByteSource,
+  limits: Required<LoadLimits>,
+): Promise<{ format: "zip" | "legacy"; value: unknown }> {
   const format = recognise(await readRange(source, 0, Math.min(source.size, 512), "the beginning"));
-  if (format === "zip") return readZipFormat(source, limits);
-  if (format === "legacy") return readLegacyFormat(source, limits);
+  if (format === "zip") return { format, value: await readZipFormat(source, limits) };
+  if (format === "legacy") return { format, value: await readLegacyFormat(source, limits) };
   throw new CheckpointError(format.kind, `${source.name}: ${format.why}`);
 }
 

@@ -40,19 +40,23 @@ export async function readRange(
   return bytes;
 }
 
-/** The same source, whose reads are refused with the signal's reason once it is aborted. */
-export function abortable(source: ByteSource, signal: AbortSignal | undefined): ByteSource {
-  if (!signal) return source;
+/** The same source, which refuses to read once it is closed, or the signal is aborted. It is closed once. */
+export function guarded(source: ByteSource, signal: AbortSignal | undefined): ByteSource {
   const { name, size, isRemote } = source;
+  let closing: Promise<void> | undefined;
   return {
     name,
     size,
     isRemote,
     async read(offset, length) {
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
+      if (closing) throw new CheckpointError("io", `${name}: is closed`);
       return source.read(offset, length);
     },
-    close: () => source.close(),
+    close() {
+      closing ??= source.close();
+      return closing;
+    },
   };
 }
 

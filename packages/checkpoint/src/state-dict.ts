@@ -1,6 +1,7 @@
 /** Finds the state dict inside a checkpoint, and renames its keys. */
 
 import { CheckpointError } from "./errors.js";
+import { LazyTensor, type LazyValue } from "./lazy-tensor.js";
 import { printable, quoted } from "./printable.js";
 import { isTensor, type Tensor } from "./tensor.js";
 import { OrderedDict, type PythonValue } from "./values.js";
@@ -14,11 +15,14 @@ const USUAL_KEYS = ["state_dict", "model_state_dict", "model_state", "model", "n
  *
  * @throws CheckpointError of kind `unsupported` that lists the keys there are
  */
-export function findStateDict(value: PythonValue): Map<string, Tensor> {
+export function findStateDict(value: PythonValue): Map<string, Tensor>;
+/** The same in `value` of an open checkpoint, whose tensors are still in the file. */
+export function findStateDict(value: LazyValue): Map<string, LazyTensor>;
+export function findStateDict(value: PythonValue | LazyValue): Map<string, Tensor | LazyTensor> {
   if (isStateDict(value)) return value;
   if (value instanceof Map) {
     for (const key of USUAL_KEYS) {
-      const inner = value.get(key);
+      const inner = (value as Map<unknown, unknown>).get(key);
       if (isStateDict(inner)) return inner;
     }
   }
@@ -30,11 +34,12 @@ export function findStateDict(value: PythonValue): Map<string, Tensor> {
   );
 }
 
-const shown = (key: PythonValue): string => (typeof key === "object" ? "(…)" : printable(String(key), 40));
+const shown = (key: unknown): string => (typeof key === "object" ? "(…)" : printable(String(key), 40));
 
-function isStateDict(value: PythonValue): value is Map<string, Tensor> & Map<PythonValue, PythonValue> {
+function isStateDict(value: unknown): value is Map<string, Tensor | LazyTensor> {
   if (!(value instanceof Map) || value.size === 0) return false;
-  for (const [key, item] of value) if (typeof key !== "string" || !isTensor(item)) return false;
+  for (const [key, item] of value)
+    if (typeof key !== "string" || !(isTensor(item) || item instanceof LazyTensor)) return false;
   return true;
 }
 
@@ -44,11 +49,11 @@ function isStateDict(value: PythonValue): value is Map<string, Tensor> & Map<Pyt
  *
  * @throws CheckpointError of kind `unsupported` if two entries would get the same name
  */
-export function renameKeys(
-  state: ReadonlyMap<string, Tensor>,
+export function renameKeys<T extends Tensor | LazyTensor>(
+  state: ReadonlyMap<string, T>,
   rename: (name: string) => string | undefined,
-): OrderedDict<string, Tensor> {
-  const renamed = new OrderedDict<string, Tensor>();
+): OrderedDict<string, T> {
+  const renamed = new OrderedDict<string, T>();
   for (const [name, tensor] of state) {
     const next = rename(name);
     if (next === undefined) continue;

@@ -11,13 +11,13 @@ import { StorageReference, StoredTensor } from "./torch/stored-tensor.js";
 import { OrderedDict, PythonObject, Tuple } from "./values.js";
 
 /** What a value looks like before its tensors are read: containers whose leaves may be tensors in the file. */
-type Container = unknown[] | Map<unknown, unknown> | Set<unknown> | PythonObject;
+export type Container = unknown[] | Map<unknown, unknown> | Set<unknown> | PythonObject;
 
-const isContainer = (value: unknown): value is Container =>
+export const isContainer = (value: unknown): value is Container =>
   Array.isArray(value) || value instanceof Map || value instanceof Set || value instanceof PythonObject;
 
 /** The values inside a container, keys of a dict and attributes of an object among them. */
-function* children(container: Container): Generator<unknown> {
+export function* children(container: Container): Generator<unknown> {
   if (container instanceof PythonObject) yield container.attributes;
   else if (container instanceof Map) {
     for (const [key, value] of container) {
@@ -136,7 +136,7 @@ export interface NamedTensor {
 }
 
 /** Estimated bytes of heap that a tensor costs in a list of them, beside its name. */
-const LISTED_COST = 500;
+export const LISTED_COST = 500;
 
 /**
  * The tensors by name, in the order of the file. A container that is reached by two paths is listed under the first.
@@ -164,13 +164,14 @@ export function namedTensors(root: unknown, budget: Budget): NamedTensor[] {
   return found;
 }
 
-function namedChildren(container: Container): Iterable<[unknown, unknown]> {
+/** What a container holds, by key, index or attribute. */
+export function namedChildren(container: Container): Iterable<[unknown, unknown]> {
   if (container instanceof PythonObject) return container.attributes;
   return container instanceof Map ? container : [...container].entries();
 }
 
 /** A key in a name. Tuples inside a tuple stay dots: unfolded, a small nest of them can be larger than any memory. */
-function keyText(key: unknown): string {
+export function keyText(key: unknown): string {
   if (!(key instanceof Tuple)) return Array.isArray(key) ? "(…)" : String(key);
   return `(${key.map((item) => (Array.isArray(item) ? "(…)" : String(item))).join(", ")})`;
 }

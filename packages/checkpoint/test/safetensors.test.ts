@@ -181,5 +181,9 @@ describe("headers that lie are refused", () => {
 it("load says which function reads it, and inspect reads it", async () => {
   const bytes = await toSafetensorsBytes({ w: fromHost(Float32Array.of(1), [1]) });
   await expect(load(bytes)).rejects.toThrow("loadSafetensors");
-  expect(await inspect(bytes)).toEqual([{ name: "w", shape: [1], dtype: "float32", bytes: 4 }]);
+  expect(await inspect(bytes)).toMatchObject({
+    format: "safetensors",
+    fileBytes: bytes.length,
+    tensors: [{ name: "w", shape: [1], dtype: "float32", bytes: 4 }],
+  });
 });

@@ -29,6 +29,10 @@ export function bytes(count: number): string {
 /** [64, 3, 7, 7] → "[64, 3, 7, 7]" */
 export const shape = (sizes: readonly number[]): string => `[${sizes.join(", ")}]`;
 
+/** Text that comes from a file: without what a terminal would act on, and what changes the direction of text. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) as number).toString(16)}}`);
+
 export interface Column {
   readonly title: string;
   readonly align?: "left" | "right";

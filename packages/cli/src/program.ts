@@ -82,11 +82,12 @@ export function createProgram(finish: (code: number) => void): Command {
 
   program
     .command("inspect")
-    .description("list the tensors of a .pth or .safetensors file")
-    .argument("<file>")
-    .action(async (file: string) => {
+    .description("list what is in a .pth or .safetensors file, without loading it")
+    .argument("<file>", "its path or address, or that of a .safetensors.index.json")
+    .option("--json", "as data", false)
+    .action(async (file: string, options) => {
       const { inspectCommand } = await import("./commands/inspect.js");
-      finish(await inspectCommand(file));
+      finish(await inspectCommand(file, options));
     });
 
   program
