@@ -19,6 +19,9 @@ import { type Storage, StorageReference } from "./stored-tensor.js";
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;
 
+/** The number of elements in front of each storage. */
+const LENGTH_BYTES = 8;
+
 /** First guess at the length of a pickle; the length is written nowhere. */
 const FIRST_WINDOW = 2 ** 16;
 
@@ -44,8 +47,18 @@ class LegacyStorage implements Storage {
     return this.offset;
   }
 
-  read(): Promise<Uint8Array<ArrayBuffer>> {
-    return readRange(this.source, this.offset, this.bytes, `storage ${quoted(this.key)}`);
+  /** The length in front of the bytes is checked when they are read: looking for it would be a read for each storage. */
+  async read(): Promise<Uint8Array<ArrayBuffer>> {
+    const { name } = this.source;
+    const [start, length] = [this.offset - LENGTH_BYTES, LENGTH_BYTES + this.bytes];
+    const bytes = await readRange(this.source, start, length, `storage ${quoted(this.key)}`);
+    const elements = new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true);
+    if (elements !== BigInt(this.length))
+      throw new CheckpointError(
+        "storage-size",
+        `${name}: storage ${quoted(this.key)} has ${elements} elements, the pickle says ${this.length}`,
+      );
+    return bytes.subarray(LENGTH_BYTES);
   }
 }
 
@@ -72,7 +85,7 @@ export async function readLegacyFormat(source: ByteSource, limits: Required<Load
     return torchEnvironment(attempt, (claim) => resolve(source, storages, claim));
   });
   const keys = await readPickle(source, result.end, budget, plainEnvironment);
-  await locate(source, storages, keys.value, keys.end);
+  locate(source, storages, keys.value, keys.end);
   return result.value;
 }
 
@@ -130,13 +143,8 @@ function resolve(source: ByteSource, storages: Map<string, LegacyStorage>, claim
   return new StorageReference(storage, dtype, count, start);
 }
 
-/** Walks over the storages behind the pickles and gives each its place. */
-async function locate(
-  source: ByteSource,
-  storages: ReadonlyMap<string, LegacyStorage>,
-  keys: unknown,
-  start: number,
-): Promise<void> {
+/** Gives each storage behind the pickles its place, which follows from what the pickle says of those before it. */
+function locate(source: ByteSource, storages: ReadonlyMap<string, LegacyStorage>, keys: unknown, start: number): void {
   if (!Array.isArray(keys))
     throw new CheckpointError("bad-pickle", `${source.name}: the list of storages is ${describe(keys)}`);
   let offset = start;
@@ -148,14 +156,7 @@ async function locate(
         "missing-member",
         `${source.name}: a storage ${describe(key)} is listed but not used, or listed twice`,
       );
-    const header = await readRange(source, offset, 8, `the length of storage ${quoted(storage.key)}`);
-    const length = new DataView(header.buffer, header.byteOffset).getBigInt64(0, true);
-    if (length !== BigInt(storage.length))
-      throw new CheckpointError(
-        "storage-size",
-        `${source.name}: storage ${quoted(storage.key)} has ${length} elements, the pickle says ${storage.length}`,
-      );
-    storage.offset = offset + 8;
+    storage.offset = offset + LENGTH_BYTES;
     offset = storage.offset + storage.bytes;
     if (offset > source.size)
       throw new CheckpointError("truncated", `${source.name}: the file ends inside storage ${quoted(storage.key)}`);

@@ -11,6 +11,9 @@ const STREAMED = 8;
 /** Members up to this size are read together with their headers; larger ones after them, into a buffer of their own. */
 const SMALL_BYTES = 2 ** 16;
 
+/** The same where a read is a round trip to a server, which takes longer than copying the data. */
+const SMALL_REMOTE_BYTES = 2 ** 26;
+
 /** Room for the extra fields of a local header: torch's padding and zip64 sizes fit, and little else occurs. */
 const USUAL_EXTRA_BYTES = 96;
 
@@ -31,7 +34,7 @@ export async function readMember(source: ByteSource, member: ZipMember): Promise
 /** The bytes of a member as they stand in the archive. */
 async function readStored(source: ByteSource, member: ZipMember): Promise<Uint8Array<ArrayBuffer>> {
   const { headerOffset, compressedSize, limit } = member;
-  const withData = compressedSize <= SMALL_BYTES ? compressedSize : 0;
+  const withData = compressedSize <= (source.isRemote ? SMALL_REMOTE_BYTES : SMALL_BYTES) ? compressedSize : 0;
   const usual = LOCAL_HEADER_BYTES + member.rawName.length + USUAL_EXTRA_BYTES + withData;
   const head = await readRange(source, headerOffset, Math.min(usual, limit - headerOffset), "a local header", "zip");
   const start = dataOffset(source, member, head);
