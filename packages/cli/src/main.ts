@@ -22,7 +22,9 @@ try {
   else {
     const { KindlingError } = await import("@kindling/core");
     if (!(error instanceof KindlingError)) throw error;
-    console.error(`error: ${error.message}`);
+    // What a message quotes may come from a file.
+    const { printable } = await import("./format.js");
+    console.error(`error: ${error.message.split("\n").map(printable).join("\n")}`);
     process.exitCode = 1;
   }
 }
