@@ -9,6 +9,8 @@ import { OrderedDict, type PythonValue } from "./values.js";
 /** Keys under which training scripts keep the weights, the most telling first. */
 const USUAL_KEYS = ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights"];
 
+/** The state dict in `value` of an open checkpoint, found as in what `load` gives; its tensors are still in the file. */
+export function findStateDict(value: LazyValue): Map<string, LazyTensor>;
 /**
  * The state dict in what `load` gave: the value itself if it is a dict of tensors, else the one under a usual key
  * (`state_dict`, `model`, …).
@@ -16,8 +18,6 @@ const USUAL_KEYS = ["state_dict", "model_state_dict", "model_state", "model", "n
  * @throws CheckpointError of kind `unsupported` that lists the keys there are
  */
 export function findStateDict(value: PythonValue): Map<string, Tensor>;
-/** The same in `value` of an open checkpoint, whose tensors are still in the file. */
-export function findStateDict(value: LazyValue): Map<string, LazyTensor>;
 export function findStateDict(value: PythonValue | LazyValue): Map<string, Tensor | LazyTensor> {
   if (isStateDict(value)) return value;
   if (value instanceof Map) {

@@ -1,7 +1,5 @@
 /** Numbers and tables for the terminal. */
 
-import Table from "cli-table3";
-
 /** 0.8275 → "82.8 %" */
 export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
@@ -38,20 +36,18 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** A table with a rule under its titles; numbers are aligned to the right. */
+/** A table: titles, then rows, in columns two spaces apart. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const none = Object.fromEntries(
-    ["top-mid", "top-left", "top-right", "bottom-mid", "bottom-left", "bottom-right", "left", "right"].map((part) => [
-      part,
-      "",
-    ]),
-  );
-  const drawn = new Table({
-    head: columns.map(({ title }) => title),
-    colAligns: columns.map(({ align = "left" }) => align),
-    chars: { ...none, top: "", bottom: "", middle: "  ", mid: "", "mid-mid": "", "left-mid": "", "right-mid": "" },
-    style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
-  });
-  drawn.push(...rows.map((row) => [...row]));
-  return drawn.toString();
+  const lines = [columns.map(({ title }) => title), ...rows];
+  const widths = columns.map((_, i) => lines.reduce((width, line) => Math.max(width, lengthOf(line[i])), 0));
+  const cell = (text: string, i: number): string => {
+    const space = " ".repeat(widths[i] - lengthOf(text));
+    return columns[i].align === "right" ? space + text : text + space;
+  };
+  return lines.map((line) => line.map(cell).join("  ").trimEnd()).join("\n");
 }
+
+/** Characters, as a person counts them. */
+const lengthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : [...graphemes.segment(text)].length);
+
+const graphemes = new Intl.Segmenter("en");

@@ -44,7 +44,7 @@ function report({ format, fileBytes, tensors, storageBytes, values }: Checkpoint
       .join(", "),
   ]);
   const parts = [
-    tensors.length > 0 ? table(columns, rows).replace(/ +$/gm, "") : "",
+    tensors.length > 0 ? table(columns, rows) : "",
     values.map(({ name, text }) => `${printable(name) || "value"} = ${text}`).join("\n"),
     `${whole(tensors.length)} ${tensors.length === 1 ? "tensor" : "tensors"}, ${bytes(storageBytes)}, ` +
       `in a ${FORMATS[format]} of ${bytes(fileBytes)}`,
