@@ -95,6 +95,7 @@ const checks = [
   { title: "unit and property tests", check: unitTests },
   { title: "goldens", check: () => goldens([]) },
   { title: "goldens on webgpu", check: () => goldens(onWebGpu) },
+  { title: "fuzzing", check: () => one(["packages/checkpoint/fuzz/dist/main.js", "--seconds", "3"]) },
   { title: "packaging", check: () => one(["scripts/pack-test.mjs"]) },
 ];
 

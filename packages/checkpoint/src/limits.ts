@@ -6,7 +6,7 @@
  *     maxTensorBytes + maxObjectBytes + the file's own bytes where it is given in memory, or as a stream
  *
  * and a small constant (the engine's own, 64 MiB). Deflated storages may take the size of the largest one again while
- * they are inflated. `docs/security.md` has the measurements; `test/memory.test.ts` makes them.
+ * they are inflated. `docs/security.md` says how it is tested.
  */
 
 import { CheckpointError } from "./errors.js";
