@@ -37,9 +37,12 @@ const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   less: part({}, (bytes) => bytes.subarray(1)),
   changing: (response, file, start, end) => part({ ETag: `"${answers++}"` })(response, file, start, end),
   encoded: part({ "Content-Encoding": "gzip" }),
+  // What a page of another origin may not see unless the server says so: `Content-Range`, `ETag`.
+  hidden: part({ "Access-Control-Allow-Origin": "*" }),
   missing: (response) => void response.writeHead(404).end(),
   unsatisfiable: (response) => void response.writeHead(416).end(),
   broken: (response) => void response.writeHead(500).end(),
+  silent: () => {},
   reset: (response) => void response.destroy(),
 };
 
@@ -83,6 +86,10 @@ beforeAll(async () => {
     if (behaviour === "moved") return void response.writeHead(302, { Location: `/ranges/${name}` }).end();
     if (!file || !BEHAVIOURS[behaviour]) return void response.writeHead(404).end();
     requests++;
+    if (request.method === "HEAD") {
+      const headers = { "Access-Control-Allow-Origin": "*", "Content-Length": file.length };
+      return void response.writeHead(200, headers).end();
+    }
     const [, start = "0", end = String(file.length - 1)] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? "") ?? [];
     BEHAVIOURS[behaviour](response, file, Number(start), Number(end) + 1);
   });
@@ -134,10 +141,25 @@ describe.each(["model.pth", "model.safetensors"])("%s", (name) => {
     expect(requests).toBeLessThanOrEqual(4);
   });
 
+  it("is read from another origin that hides Content-Range", async () => {
+    const { port } = server.address() as AddressInfo;
+    expect(await read(`http://localhost:${port}/hidden/${name}`)).toEqual(expected);
+  });
+
   it.each(["wrong", "nonsense", "more", "less", "changing", "encoded", "missing", "unsatisfiable", "broken", "reset"])(
     "is refused from a server that is %s",
     async (behaviour) => {
       expect(await read(`/${behaviour}/${name}`)).toEqual({ kind: "io" });
     },
   );
+});
+
+it("waits for a stream that brings nothing, or a server that does not answer, only until the signal", async () => {
+  const reasons = await page.evaluate(async () => {
+    const { load } = (window as unknown as { checkpoint: typeof import("@kindling/checkpoint") }).checkpoint;
+    const ended = (input: ReadableStream<Uint8Array> | URL) =>
+      load(input, { signal: AbortSignal.timeout(100) }).catch((error: Error) => error.name);
+    return [await ended(new ReadableStream()), await ended(new URL("/silent/model.pth", location.href))];
+  });
+  expect(reasons).toEqual(["TimeoutError", "TimeoutError"]);
 });
