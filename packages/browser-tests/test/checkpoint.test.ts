@@ -1,19 +1,20 @@
 /** Checkpoints in a real browser: from blobs, streams and addresses, of servers that behave and of servers that do not. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { toBytes, toSafetensorsBytes } from "@kindling/checkpoint";
-import { fromHost } from "@kindling/core";
+import { openCheckpoint, toBytes, toSafetensorsBytes } from "@kindling/checkpoint";
+import { fromHost, type Tensor } from "@kindling/core";
 import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBrowser } from "./browser.js";
 
 const library = fileURLToPath(new URL("../../checkpoint/dist/index.js", import.meta.url));
+const recorded = fileURLToPath(new URL("../../checkpoint/test/recorded/reading/files", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "kindling-browser-"));
 
 /** How a server answers a request for `[start, end)` of a file; `end` may lie beyond the file. */
@@ -70,7 +71,6 @@ beforeAll(async () => {
       rolldownOptions: { input: join(folder, "entry.js"), output: { entryFileNames: "entry.js" } },
     },
   });
-  const { readFileSync } = await import("node:fs");
   server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://x");
     if (url.pathname === "/")
@@ -153,6 +153,29 @@ describe.each(["model.pth", "model.safetensors"])("%s", (name) => {
     },
   );
 });
+
+it.each([
+  "archive.deflated.pth",
+  "archive.streamed_deflated.pth",
+  "archive.deflated_zip64.pth",
+  "checkpoint.legacy.pth",
+])("%s, as torch wrote it, is the same as in Node", async (name) => {
+  const bytes = readFileSync(join(recorded, name));
+  files.set(name, bytes);
+  const here: unknown[] = [];
+  for await (const [key, tensor] of await openCheckpoint(bytes)) here.push([key, tensor.dtype, textOf(tensor)]);
+  const there = await page.evaluate(async (path) => {
+    const { openCheckpoint } = (window as unknown as { checkpoint: typeof import("@kindling/checkpoint") }).checkpoint;
+    const found: unknown[] = [];
+    for await (const [key, tensor] of await openCheckpoint(new URL(path, location.href)))
+      found.push([key, tensor.dtype, Array.from(tensor.hostData() as ArrayLike<unknown>, String).join()]);
+    return found;
+  }, `/ranges/${name}`);
+  expect(here.length).toBeGreaterThan(0);
+  expect(there).toEqual(here);
+});
+
+const textOf = (tensor: Tensor): string => Array.from(tensor.hostData() as ArrayLike<unknown>, String).join();
 
 it("waits for a stream that brings nothing, or a server that does not answer, only until the signal", async () => {
   const reasons = await page.evaluate(async () => {
