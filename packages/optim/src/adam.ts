@@ -45,6 +45,8 @@ function secondMoment(g: Tensor, state: RuleState, beta: number): Tensor {
 
 /** Adam (Kingma & Ba 2015). */
 export class Adam extends Optimizer<AdamOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false, fused: null };
+
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...momentOptions("Adam", options, 1e-3), amsgrad: options.amsgrad ?? false });
   }
@@ -56,6 +58,8 @@ export class Adam extends Optimizer<AdamOptions> {
 
 /** Adam with weight decay that bypasses the averages (Loshchilov & Hutter 2019). */
 export class AdamW extends Optimizer<AdamOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false, fused: null };
+
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { ...momentOptions("AdamW", options, 1e-3, 0.01), amsgrad: options.amsgrad ?? false });
   }
@@ -91,6 +95,8 @@ export interface NAdamOptions extends MomentOptions {
 
 /** Adam with Nesterov's momentum (Dozat 2016). */
 export class NAdam extends Optimizer<NAdamOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     const { momentumDecay = 4e-3, decoupledWeightDecay = false } = options;
     checkOption("NAdam", "momentumDecay", momentumDecay, momentumDecay >= 0, "0 or more");
@@ -128,6 +134,8 @@ export interface RAdamOptions extends MomentOptions {
 
 /** Adam whose adaptive denominator waits until its variance is tractable (Liu et al. 2020). */
 export class RAdam extends Optimizer<RAdamOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
     const { decoupledWeightDecay = false } = options;
     super(params, { ...momentOptions("RAdam", options, 1e-3), decoupledWeightDecay });
@@ -155,6 +163,8 @@ export class RAdam extends Optimizer<RAdamOptions> {
 
 /** Adam with the infinity norm in place of the second moment (Kingma & Ba 2015). */
 export class Adamax extends Optimizer<MomentOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<MomentOptions>, options: Partial<MomentOptions> = {}) {
     super(params, momentOptions("Adamax", options, 2e-3));
   }

@@ -1,6 +1,7 @@
 /** Optimizers that scale by gradients seen, without Adam's first moment, and averaged SGD, as torch.optim. */
 
-import type { Tensor } from "@kindling/core";
+import { full, type Tensor } from "@kindling/core";
+import type { ParameterState } from "./bucket.js";
 import { type BaseOptions, checkOption, Optimizer, type ParamGroup, type Params, type RuleState } from "./optimizer.js";
 import { descent } from "./sgd.js";
 
@@ -31,6 +32,8 @@ export interface RMSpropOptions extends DecayOptions {
 
 /** RMSprop (Hinton 2012; centred: Graves 2013). */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     const { alpha = 0.99, eps = 1e-8, momentum = 0, centered = false } = options;
     checkOption("RMSprop", "alpha", alpha, alpha >= 0, "0 or more");
@@ -71,6 +74,8 @@ export interface AdagradOptions extends DecayOptions {
 
 /** Adagrad (Duchi et al. 2011). */
 export class Adagrad extends Optimizer<AdagradOptions> {
+  protected override readonly torchOptions = { foreach: null, differentiable: false, fused: null };
+
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     const { lrDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options;
     checkOption("Adagrad", "lrDecay", lrDecay, lrDecay >= 0, "0 or more");
@@ -82,6 +87,10 @@ export class Adagrad extends Optimizer<AdagradOptions> {
       "0 or more",
     );
     super(params, { ...decayOptions("Adagrad", options, 1e-2), lrDecay, initialAccumulatorValue, eps });
+  }
+
+  protected override initialState(p: Tensor, { initialAccumulatorValue }: ParamGroup<AdagradOptions>): ParameterState {
+    return { step: 0, tensors: new Map([["sum", full([...p.shape], initialAccumulatorValue)]]), scalars: {} };
   }
 
   protected update(p: Tensor, gradient: Tensor, state: RuleState, group: ParamGroup<AdagradOptions>): void {
@@ -102,6 +111,8 @@ export interface AdadeltaOptions extends DecayOptions {
 
 /** Adadelta (Zeiler 2012). */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     const { rho = 0.9, eps = 1e-6 } = options;
     checkOption("Adadelta", "rho", rho, rho >= 0 && rho <= 1, "0 to 1");
@@ -131,6 +142,8 @@ export interface ASGDOptions extends DecayOptions {
 
 /** Averaged SGD (Polyak & Juditsky 1992); the averages are in the state, under `ax`. */
 export class ASGD extends Optimizer<ASGDOptions> {
+  protected override readonly torchOptions = { foreach: null, capturable: false, differentiable: false };
+
   constructor(params: Params<ASGDOptions>, options: Partial<ASGDOptions> = {}) {
     const { lambd = 1e-4, alpha = 0.75, t0 = 1e6 } = options;
     super(params, { ...decayOptions("ASGD", options, 1e-2), lambd, alpha, t0 });

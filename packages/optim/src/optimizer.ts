@@ -66,6 +66,14 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
   /** Whether `step` is part of the saved state, as it is in torch for all but SGD. */
   protected readonly savesStep: boolean = true;
 
+  /** What torch's groups of this optimizer say about how torch computes: no concern of ours, but it looks for them. */
+  protected readonly torchOptions: Readonly<Record<string, boolean | null>> = { foreach: null, differentiable: false };
+
+  /** The state that torch gives a parameter before its first step; undefined where it gives none. */
+  protected initialState(_p: Tensor, _group: ParamGroup<O>): ParameterState | undefined {
+    return undefined;
+  }
+
   /** Adds parameters with options of their own, e.g. layers that are unfrozen later. */
   addParamGroup(group: Partial<O> & { params: Iterable<Tensor> | Tensor }): void {
     const params = "shape" in group.params ? [group.params as Tensor] : [...group.params];
@@ -138,7 +146,10 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
     return ready;
   }
 
-  /** State and groups in torch's shape and names; `torch.optim` loads it once it is saved. Tensors are live: clone what should stay. */
+  /**
+   * State and groups in torch's shape and names: once it is saved, `torch.optim`'s optimizer of the same name loads it and
+   * goes on. Tensors are live: clone what should stay.
+   */
   stateDict(): OptimizerStateDict {
     const states = new Map(this.#loose);
     for (const buckets of this.#buckets.values())
@@ -146,19 +157,22 @@ export abstract class Optimizer<O extends BaseOptions = BaseOptions> {
     const state: OptimizerStateDict["state"] = new Map();
     const groups: GroupRecord[] = [];
     let index = 0;
-    for (const { params, ...options } of this.paramGroups) {
+    for (const group of this.paramGroups) {
+      const { params, ...options } = group;
       const indices = params.map((p) => {
-        const s = states.get(p);
-        if (s) state.set(index, stateRecord(s, this.savesStep));
+        const s = states.get(p) ?? this.initialState(p, group);
+        const record = s && stateRecord(s, this.savesStep);
+        if (record && Object.keys(record).length > 0) state.set(index, record);
         return index++;
       });
-      groups.push(groupRecord(options, indices));
+      groups.push(groupRecord(options, this.torchOptions, indices));
     }
     return { state, param_groups: groups };
   }
 
   /**
-   * Takes over a state dict: ours, or one that torch.optim wrote for the same parameters in the same order.
+   * Takes over a state dict: ours, or one that torch.optim wrote for the same parameters in the same order. Options of a
+   * group that this optimizer does not know, as those of a newer torch, are kept for the next state dict.
    * @throws ArgumentError when groups or parameters do not correspond
    */
   loadStateDict(stateDict: OptimizerStateDict | ReadonlyMap<unknown, unknown>): void {

@@ -18,6 +18,7 @@ export interface SGDOptions extends BaseOptions {
 
 export class SGD extends Optimizer<SGDOptions> {
   protected override readonly savesStep = false;
+  protected override readonly torchOptions = { foreach: null, differentiable: false, fused: null };
 
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
     const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = options;

@@ -3,7 +3,7 @@
  * options in snake case.
  */
 
-import { ArgumentError, Tensor, tensor } from "@kindling/core";
+import { ArgumentError, convertHost, Tensor, tensor } from "@kindling/core";
 import type { ParameterState } from "./bucket.js";
 
 /** The state of one parameter: tensors, `step` and other numbers as scalar tensors. */
@@ -18,9 +18,17 @@ export interface OptimizerStateDict {
   param_groups: GroupRecord[];
 }
 
-const toSnake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
-const toCamel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+/** torch's name of an option; what is no name in camel case is torch's already. */
+export const toSnake = (name: string): string =>
+  /^[a-z][a-zA-Z0-9]*$/.test(name) ? name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`) : name;
 
+/** Our name of an option of torch's; a name that would not come back from it stays. */
+export function toCamel(name: string): string {
+  const camel = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+  return toSnake(camel) === name ? camel : name;
+}
+
+/** The state of one parameter as torch keeps it: `step` and other numbers in float32 tensors without dimensions. */
 export function stateRecord({ step, tensors, scalars }: ParameterState, savesStep: boolean): StateRecord {
   const record: StateRecord = {};
   if (savesStep) record.step = tensor(step);
@@ -29,12 +37,17 @@ export function stateRecord({ step, tensors, scalars }: ParameterState, savesSte
   return record;
 }
 
-export function groupRecord(options: object, params: number[]): GroupRecord {
-  const record = Object.entries(options).map(([name, value]) => [
+/**
+ * A group as torch keeps it. Lists of numbers such as betas are frozen: `save` writes them as tuples.
+ *
+ * @param torchOptions options of torch's that mean nothing here, for groups that were not loaded with their own
+ */
+export function groupRecord(options: object, torchOptions: object, params: number[]): GroupRecord {
+  const own = Object.entries(options).map(([name, value]) => [
     toSnake(name),
-    Array.isArray(value) ? [...value] : value,
+    Array.isArray(value) ? Object.freeze([...value]) : value,
   ]);
-  return { ...Object.fromEntries(record), params };
+  return { ...torchOptions, ...Object.fromEntries(own), params };
 }
 
 /** Entries of what was a Python dict: a Map when read from a file, a plain object when made here. */
@@ -60,10 +73,22 @@ export function readGroups(stateDict: unknown): { options: Record<string, unknow
     const params = all.find(([name]) => name === "params")?.[1];
     if (!Array.isArray(params)) throw new ArgumentError("optimizer state dict: a parameter group has no params");
     const options = Object.fromEntries(
-      all.filter(([name]) => name !== "params").map(([name, value]) => [toCamel(String(name)), value]),
+      all.filter(([name]) => name !== "params").map(([name, value]) => [toCamel(String(name)), optionOf(value)]),
     );
     return { options, params: params.map(paramKey) };
   });
+}
+
+/** torch allows numbers of a group, such as `lr`, to be in tensors without dimensions. */
+function optionOf(value: unknown): unknown {
+  if (value instanceof Tensor && value.ndim === 0) return numberIn("an option of a parameter group", value);
+  return Array.isArray(value) ? value.map(optionOf) : value;
+}
+
+function numberIn(what: string, value: Tensor): number {
+  const data = value.hostData();
+  if (!data) throw new ArgumentError(`optimizer state dict: ${what} is not on the host; await its data() first`);
+  return Number(convertHost(data, value.dtype, "float64")[0]);
 }
 
 /** Parameter numbers compare by value, whether they came as numbers, bigints or keys of an object. */
@@ -98,11 +123,7 @@ const SCALARS = new Set(["step", "mu", "eta", "mu_product"]);
 function scalarOf(name: string, value: unknown, owner: Tensor): number | undefined {
   if (typeof value === "number" || typeof value === "bigint") return Number(value);
   if (!(value instanceof Tensor)) throw new ArgumentError(`optimizer state dict: ${name} is no tensor and no number`);
-  if (SCALARS.has(name)) {
-    const data = value.hostData();
-    if (!data) throw new ArgumentError(`optimizer state dict: ${name} is not on the host; await its data() first`);
-    return Number(data[0]);
-  }
+  if (SCALARS.has(name)) return numberIn(name, value);
   if (value.ndim === owner.ndim && value.shape.every((n, d) => n === owner.shape[d])) return undefined;
   throw new ArgumentError(
     `optimizer state dict: ${name} is [${value.shape.join(", ")}]; the parameter is [${owner.shape.join(", ")}]`,

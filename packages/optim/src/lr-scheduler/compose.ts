@@ -1,7 +1,8 @@
 /** Schedulers made of schedulers. */
 
 import { ArgumentError } from "@kindling/core";
-import type { LRScheduler, Scheduled, SchedulerState } from "./scheduler.js";
+import type { LRScheduler, Scheduled } from "./scheduler.js";
+import { assignState, entryOf, type SavedSchedulerState, type SchedulerState } from "./state.js";
 
 function sameOptimizer(owner: string, schedulers: readonly LRScheduler[]): Scheduled {
   const [first] = schedulers;
@@ -15,7 +16,7 @@ function sameOptimizer(owner: string, schedulers: readonly LRScheduler[]): Sched
 export class SequentialLR {
   readonly optimizer: Scheduled;
   readonly schedulers: readonly LRScheduler[];
-  readonly milestones: readonly number[];
+  milestones: number[];
   lastEpoch = 0;
   #current: LRScheduler;
 
@@ -31,7 +32,7 @@ export class SequentialLR {
       );
     this.optimizer = optimizer;
     this.schedulers = schedulers;
-    this.milestones = milestones;
+    this.milestones = [...milestones];
     // Making the schedulers has stepped each of them: go back to the beginning, and step the first alone.
     for (const group of optimizer.paramGroups) group.lr = group.initialLr ?? group.lr;
     for (const scheduler of schedulers) scheduler.rewind();
@@ -51,13 +52,23 @@ export class SequentialLR {
     return this.#current.getLastLr();
   }
 
+  /** What torch's scheduler of this name has in its state dict. */
   stateDict(): SchedulerState {
-    return { lastEpoch: this.lastEpoch, schedulers: this.schedulers.map((s) => s.stateDict()) };
+    return {
+      _milestones: [...this.milestones],
+      last_epoch: this.lastEpoch,
+      _last_lr: this.getLastLr(),
+      _schedulers: this.schedulers.map((s) => s.stateDict()),
+    };
   }
 
-  loadStateDict(state: SchedulerState): void {
-    this.lastEpoch = state.lastEpoch as number;
+  /** Goes on where `stateDict()` was called, here or in torch. */
+  loadStateDict(state: SavedSchedulerState): void {
+    const { milestones, lastEpoch } = this;
+    const own = { milestones, lastEpoch };
+    assignState(own, state, { milestones: "_milestones" });
     loadAll(this.schedulers, state);
+    Object.assign(this, own);
     this.#current = this.schedulers[this.milestones.filter((m) => m <= this.lastEpoch).length];
   }
 }
@@ -80,18 +91,21 @@ export class ChainedScheduler {
     return this.optimizer.paramGroups.map(({ lr }) => lr);
   }
 
+  /** What torch's scheduler of this name has in its state dict. */
   stateDict(): SchedulerState {
-    return { schedulers: this.schedulers.map((s) => s.stateDict()) };
+    return { _last_lr: this.getLastLr(), _schedulers: this.schedulers.map((s) => s.stateDict()) };
   }
 
-  loadStateDict(state: SchedulerState): void {
+  /** Goes on where `stateDict()` was called, here or in torch. */
+  loadStateDict(state: SavedSchedulerState): void {
     loadAll(this.schedulers, state);
   }
 }
 
-function loadAll(schedulers: readonly LRScheduler[], state: SchedulerState): void {
-  const states = state.schedulers as SchedulerState[];
-  if (states?.length !== schedulers.length)
-    throw new ArgumentError(`scheduler state of ${states?.length ?? 0} schedulers; there are ${schedulers.length}`);
-  for (const [i, scheduler] of schedulers.entries()) scheduler.loadStateDict(states[i]);
+function loadAll(schedulers: readonly LRScheduler[], state: SavedSchedulerState): void {
+  const states = entryOf(state, "_schedulers");
+  const count = Array.isArray(states) ? states.length : 0;
+  if (!Array.isArray(states) || count !== schedulers.length)
+    throw new ArgumentError(`scheduler state of ${count} schedulers; there are ${schedulers.length}`);
+  for (const [i, scheduler] of schedulers.entries()) scheduler.loadStateDict(states[i] as SavedSchedulerState);
 }

@@ -2,6 +2,7 @@
 
 import { ArgumentError } from "@kindling/core";
 import { LRScheduler, type Scheduled, type SchedulerOptions } from "./scheduler.js";
+import type { TorchNames } from "./state.js";
 
 /** Half a cosine from the initial rate to `etaMin` in `tMax` epochs, and back. */
 export class CosineAnnealingLR extends LRScheduler {
@@ -16,6 +17,10 @@ export class CosineAnnealingLR extends LRScheduler {
     this.tMax = tMax;
     this.etaMin = etaMin;
     this.step();
+  }
+
+  protected override get torchNames(): TorchNames {
+    return { tMax: "T_max" };
   }
 
   protected rates(): number[] {
@@ -83,6 +88,10 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   override rewind(): void {
     super.rewind();
     this.tCur--;
+  }
+
+  protected override get torchNames(): TorchNames {
+    return { t0: "T_0", tMult: "T_mult", tI: "T_i", tCur: "T_cur" };
   }
 
   #seek(epoch: number): void {

@@ -2,6 +2,7 @@
 
 import { ArgumentError } from "@kindling/core";
 import { LRScheduler, perGroup, type Scheduled, type ScheduledGroup, type SchedulerOptions } from "./scheduler.js";
+import type { SchedulerState, TorchNames } from "./state.js";
 
 function momentumOf(group: ScheduledGroup): number | undefined {
   return group.betas ? group.betas[0] : group.momentum;
@@ -15,6 +16,15 @@ function setMomentum(group: ScheduledGroup, value: number): void {
 function checkMomentum(owner: string, optimizer: Scheduled): void {
   if (optimizer.paramGroups.some((group) => momentumOf(group) === undefined))
     throw new ArgumentError(`${owner}: the optimizer has no momentum to cycle; pass cycleMomentum: false`);
+}
+
+/** A run that is resumed finds its bounds in the groups. */
+function requireBounds(name: "maxLr" | "maxMomentum", { paramGroups }: Scheduled): void {
+  const i = paramGroups.findIndex((group) => group[name] === undefined);
+  if (i >= 0)
+    throw new ArgumentError(
+      `OneCycleLR: group ${i} has no ${name} to resume with; load the optimizer's state dict first`,
+    );
 }
 
 export interface OneCycleOptions extends SchedulerOptions {
@@ -40,42 +50,73 @@ export interface OneCycleOptions extends SchedulerOptions {
   readonly threePhase?: boolean;
 }
 
+/** What a phase leads from and to, by torch's names of entries in the groups. */
+const BOUNDS = {
+  initial_lr: "initialLr",
+  max_lr: "maxLr",
+  min_lr: "minLr",
+  max_momentum: "maxMomentum",
+  base_momentum: "baseMomentum",
+} as const;
+
+type Rate = "initial_lr" | "max_lr" | "min_lr";
+type Momentum = "max_momentum" | "base_momentum";
+
+/** A stretch of steps up to `end_step`, as torch keeps it. */
 interface Phase {
-  readonly end: number;
-  readonly lr: readonly ["initial" | "max" | "min", "initial" | "max" | "min"];
-  readonly momentum: readonly ["base" | "max", "base" | "max"];
+  readonly end_step: number;
+  readonly start_lr: Rate;
+  readonly end_lr: Rate;
+  readonly start_momentum: Momentum;
+  readonly end_momentum: Momentum;
 }
 
-/** Up to `maxLr` and down to almost nothing, once; a step a batch. */
+/** Up to `maxLr` and down to almost nothing, once; a step a batch. The groups keep its bounds, as in torch. */
 export class OneCycleLR extends LRScheduler {
   totalSteps: number;
   phases: Phase[];
   annealStrategy: "cos" | "linear";
   cycleMomentum: boolean;
-  /** One a group. */
-  lrs: { initial: number; max: number; min: number }[];
-  momenta: { base: number; max: number }[];
 
   constructor(optimizer: Scheduled, options: OneCycleOptions) {
     const { pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4, lastEpoch = -1 } = options;
-    const lrs = perGroup("OneCycleLR", "maxLr", options.maxLr, optimizer).map((max) => {
-      const initial = max / divFactor;
-      return { initial, max, min: initial / finalDivFactor };
-    });
-    if (lastEpoch === -1) for (const [i, group] of optimizer.paramGroups.entries()) group.initialLr = lrs[i].initial;
+    const maxLrs = perGroup("OneCycleLR", "maxLr", options.maxLr, optimizer);
+    if (lastEpoch === -1)
+      for (const [i, group] of optimizer.paramGroups.entries()) {
+        group.initialLr = maxLrs[i] / divFactor;
+        group.maxLr = maxLrs[i];
+        group.minLr = group.initialLr / finalDivFactor;
+      }
     super(optimizer, options);
-    this.lrs = lrs;
+    requireBounds("maxLr", optimizer);
     this.totalSteps = totalSteps(options);
     if (!(pctStart >= 0 && pctStart <= 1))
       throw new ArgumentError(`OneCycleLR: pctStart is ${pctStart}; it lies between 0 and 1`);
     this.phases = phases(this.totalSteps, pctStart, options.threePhase ?? false);
     this.annealStrategy = options.annealStrategy ?? "cos";
     this.cycleMomentum = options.cycleMomentum ?? true;
-    const base = perGroup("OneCycleLR", "baseMomentum", options.baseMomentum ?? 0.85, optimizer);
-    const max = perGroup("OneCycleLR", "maxMomentum", options.maxMomentum ?? 0.95, optimizer);
-    this.momenta = base.map((b, i) => ({ base: b, max: max[i] }));
-    if (this.cycleMomentum) checkMomentum("OneCycleLR", optimizer);
+    if (this.cycleMomentum) this.#boundMomentum(options);
     this.step();
+  }
+
+  #boundMomentum({ baseMomentum = 0.85, maxMomentum = 0.95, lastEpoch = -1 }: OneCycleOptions): void {
+    checkMomentum("OneCycleLR", this.optimizer);
+    const base = perGroup("OneCycleLR", "baseMomentum", baseMomentum, this.optimizer);
+    const max = perGroup("OneCycleLR", "maxMomentum", maxMomentum, this.optimizer);
+    if (lastEpoch === -1)
+      for (const [i, group] of this.optimizer.paramGroups.entries()) {
+        group.maxMomentum = max[i];
+        group.baseMomentum = base[i];
+      }
+    requireBounds("maxMomentum", this.optimizer);
+  }
+
+  protected override get torchNames(): TorchNames {
+    return { phases: "_schedule_phases", annealStrategy: "_anneal_func_type" };
+  }
+
+  override stateDict(): SchedulerState {
+    return { ...super.stateDict(), use_beta1: this.optimizer.paramGroups.every(({ betas }) => betas) };
   }
 
   protected rates(): number[] {
@@ -84,19 +125,20 @@ export class OneCycleLR extends LRScheduler {
       throw new ArgumentError(
         `OneCycleLR: step ${step + 1} of a cycle of ${this.totalSteps}; make the cycle as long as the training`,
       );
-    const found = this.phases.findIndex(({ end }) => step <= end);
+    const found = this.phases.findIndex((phase) => step <= phase.end_step);
     const i = found === -1 ? this.phases.length - 1 : found;
-    const start = i === 0 ? 0 : this.phases[i - 1].end;
-    const { end, lr, momentum } = this.phases[i];
-    const share = (step - start) / (end - start);
+    const start = i === 0 ? 0 : this.phases[i - 1].end_step;
+    const phase = this.phases[i];
+    const share = (step - start) / (phase.end_step - start);
     const anneal = (from: number, to: number): number =>
       this.annealStrategy === "linear"
         ? (to - from) * share + from
         : to + ((from - to) / 2) * (Math.cos(Math.PI * share) + 1);
-    if (this.cycleMomentum)
-      for (const [g, group] of this.optimizer.paramGroups.entries())
-        setMomentum(group, anneal(this.momenta[g][momentum[0]], this.momenta[g][momentum[1]]));
-    return this.lrs.map((rates) => anneal(rates[lr[0]], rates[lr[1]]));
+    return this.optimizer.paramGroups.map((group) => {
+      const bound = (name: Rate | Momentum): number => group[BOUNDS[name]]!;
+      if (this.cycleMomentum) setMomentum(group, anneal(bound(phase.start_momentum), bound(phase.end_momentum)));
+      return anneal(bound(phase.start_lr), bound(phase.end_lr));
+    });
   }
 }
 
@@ -108,12 +150,19 @@ function totalSteps({ totalSteps, epochs, stepsPerEpoch }: OneCycleOptions): num
 }
 
 function phases(total: number, pctStart: number, threePhase: boolean): Phase[] {
-  const rise: Phase = { end: pctStart * total - 1, lr: ["initial", "max"], momentum: ["max", "base"] };
-  if (!threePhase) return [rise, { end: total - 1, lr: ["max", "min"], momentum: ["base", "max"] }];
+  const phase = (end_step: number, lr: readonly [Rate, Rate], momentum: readonly [Momentum, Momentum]): Phase => ({
+    end_step,
+    start_lr: lr[0],
+    end_lr: lr[1],
+    start_momentum: momentum[0],
+    end_momentum: momentum[1],
+  });
+  const rise = phase(pctStart * total - 1, ["initial_lr", "max_lr"], ["max_momentum", "base_momentum"]);
+  if (!threePhase) return [rise, phase(total - 1, ["max_lr", "min_lr"], ["base_momentum", "max_momentum"])];
   return [
     rise,
-    { end: 2 * pctStart * total - 2, lr: ["max", "initial"], momentum: ["base", "max"] },
-    { end: total - 1, lr: ["initial", "min"], momentum: ["max", "max"] },
+    phase(2 * pctStart * total - 2, ["max_lr", "initial_lr"], ["base_momentum", "max_momentum"]),
+    phase(total - 1, ["initial_lr", "min_lr"], ["max_momentum", "max_momentum"]),
   ];
 }
 
@@ -141,11 +190,13 @@ export class CyclicLR extends LRScheduler {
   maxLrs: number[];
   totalSize: number;
   stepRatio: number;
+  mode: "triangular" | "triangular2" | "exp_range";
+  gamma: number;
   scaleMode: "cycle" | "iterations";
   cycleMomentum: boolean;
   baseMomentums: number[];
   maxMomentums: number[];
-  readonly #scale: (x: number) => number;
+  readonly #scaleFn: ((x: number) => number) | null;
 
   constructor(optimizer: Scheduled, options: CyclicOptions) {
     const { stepSizeUp = 2000, mode = "triangular", gamma = 1, lastEpoch = -1 } = options;
@@ -160,18 +211,26 @@ export class CyclicLR extends LRScheduler {
     this.maxLrs = perGroup("CyclicLR", "maxLr", options.maxLr, optimizer);
     this.totalSize = stepSizeUp + (options.stepSizeDown ?? stepSizeUp);
     this.stepRatio = stepSizeUp / this.totalSize;
-    const heights = {
-      triangular: () => 1,
-      triangular2: (cycle: number) => 1 / 2 ** (cycle - 1),
-      exp_range: (step: number) => gamma ** step,
-    };
-    this.#scale = options.scaleFn ?? heights[mode];
+    this.mode = mode;
+    this.gamma = gamma;
+    this.#scaleFn = options.scaleFn ?? null;
     this.scaleMode = options.scaleFn ? (options.scaleMode ?? "cycle") : mode === "exp_range" ? "iterations" : "cycle";
     this.cycleMomentum = options.cycleMomentum ?? true;
     this.baseMomentums = perGroup("CyclicLR", "baseMomentum", options.baseMomentum ?? 0.8, optimizer);
     this.maxMomentums = perGroup("CyclicLR", "maxMomentum", options.maxMomentum ?? 0.9, optimizer);
     if (this.cycleMomentum) checkMomentum("CyclicLR", optimizer);
     this.step();
+  }
+
+  #scale(x: number): number {
+    if (this.#scaleFn) return this.#scaleFn(x);
+    if (this.mode === "triangular") return 1;
+    return this.mode === "triangular2" ? 1 / 2 ** (x - 1) : this.gamma ** x;
+  }
+
+  /** With an empty place for `scaleFn`, as torch has it for plain functions. */
+  override stateDict(): SchedulerState {
+    return { ...super.stateDict(), _scale_fn_custom: null };
   }
 
   protected rates(): number[] {

@@ -2,12 +2,20 @@
 
 import { ArgumentError } from "@kindling/core";
 import { LRScheduler, perGroup, type Scheduled, type SchedulerOptions } from "./scheduler.js";
+import type { SchedulerState, TorchNames } from "./state.js";
 
 /** A factor by epoch. */
 export type Factor = (epoch: number) => number;
 
+/** A scheduler by functions, one a group: torch's state dict has a place for each, which is empty for plain functions. */
+abstract class FunctionScheduler extends LRScheduler {
+  override stateDict(): SchedulerState {
+    return { ...super.stateDict(), lr_lambdas: this.baseLrs.map(() => null) };
+  }
+}
+
 /** Sets the rate to the initial one times lambda(epoch); one function, or one a group. */
-export class LambdaLR extends LRScheduler {
+export class LambdaLR extends FunctionScheduler {
   readonly #lambdas: Factor[];
 
   constructor(optimizer: Scheduled, lrLambda: Factor | readonly Factor[], options: SchedulerOptions = {}) {
@@ -22,7 +30,7 @@ export class LambdaLR extends LRScheduler {
 }
 
 /** Multiplies the rate by lambda(epoch) at every step. */
-export class MultiplicativeLR extends LRScheduler {
+export class MultiplicativeLR extends FunctionScheduler {
   readonly #lambdas: Factor[];
 
   constructor(optimizer: Scheduled, lrLambda: Factor | readonly Factor[], options: SchedulerOptions = {}) {
@@ -81,7 +89,8 @@ export class StepLR extends FactorScheduler {
 
 /** Times gamma at each milestone; an epoch named twice counts twice. */
 export class MultiStepLR extends FactorScheduler {
-  milestones: number[];
+  /** How often each epoch was named. */
+  milestones: Map<number, number>;
   gamma: number;
 
   constructor(
@@ -89,17 +98,20 @@ export class MultiStepLR extends FactorScheduler {
     { milestones, gamma = 0.1, ...options }: SchedulerOptions & { milestones: readonly number[]; gamma?: number },
   ) {
     super(optimizer, options);
-    this.milestones = [...milestones].sort((a, b) => a - b);
+    this.milestones = new Map();
+    for (const epoch of milestones) this.milestones.set(epoch, (this.milestones.get(epoch) ?? 0) + 1);
     this.gamma = gamma;
     this.step();
   }
 
   protected factor(): number {
-    return this.gamma ** this.milestones.filter((m) => m === this.lastEpoch).length;
+    return this.gamma ** (this.milestones.get(this.lastEpoch) ?? 0);
   }
 
   protected total(): number {
-    return this.gamma ** this.milestones.filter((m) => m <= this.lastEpoch).length;
+    let passed = 0;
+    for (const [epoch, times] of this.milestones) if (epoch <= this.lastEpoch) passed += times;
+    return this.gamma ** passed;
   }
 }
 
@@ -118,6 +130,10 @@ export class ConstantLR extends FactorScheduler {
     this.startFactor = factor;
     this.totalIters = totalIters;
     this.step();
+  }
+
+  protected override get torchNames(): TorchNames {
+    return { startFactor: "factor" };
   }
 
   protected factor(): number {

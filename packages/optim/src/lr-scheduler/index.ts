@@ -10,5 +10,5 @@ export {
   type Scheduled,
   type ScheduledGroup,
   type SchedulerOptions,
-  type SchedulerState,
 } from "./scheduler.js";
+export type { SavedSchedulerState, SchedulerState } from "./state.js";

@@ -1,7 +1,8 @@
 /** Lowering the rate when a metric has stopped improving. */
 
 import { ArgumentError } from "@kindling/core";
-import { perGroup, type Scheduled, type SchedulerState } from "./scheduler.js";
+import { perGroup, type Scheduled } from "./scheduler.js";
+import { assignState, type SavedSchedulerState, type SchedulerState, stateOf } from "./state.js";
 
 export interface PlateauOptions {
   /** Whether the metric should fall or rise. Default "min". */
@@ -85,12 +86,14 @@ export class ReduceLROnPlateau {
     return this.optimizer.paramGroups.map(({ lr }) => lr);
   }
 
+  /** What torch's `ReduceLROnPlateau` has in its state dict. */
   stateDict(): SchedulerState {
-    const { optimizer: _, ...state } = this;
-    return structuredClone(state);
+    const worse = this.mode === "min" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    return { ...stateOf(this, {}), mode_worse: worse, verbose: false, _last_lr: this.getLastLr() };
   }
 
-  loadStateDict(state: SchedulerState): void {
-    Object.assign(this, structuredClone(state));
+  /** Goes on where `stateDict()` was called, here or in torch. */
+  loadStateDict(state: SavedSchedulerState): void {
+    assignState(this, state, {});
   }
 }

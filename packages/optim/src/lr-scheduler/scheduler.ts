@@ -6,17 +6,24 @@
 
 import { ArgumentError } from "@kindling/core";
 import type { BaseOptions, ParamGroup } from "../optimizer.js";
+import { assignState, type SavedSchedulerState, type SchedulerState, stateOf, type TorchNames } from "./state.js";
 
 /** A parameter group as schedulers see it: some also turn momentum. */
-export type ScheduledGroup = ParamGroup<BaseOptions & { momentum?: number; betas?: readonly [number, number] }>;
+export type ScheduledGroup = ParamGroup<BaseOptions & { momentum?: number; betas?: readonly [number, number] }> &
+  Partial<CycleBounds>;
+
+/** Bounds that OneCycleLR keeps in the groups, where torch's looks for them. */
+export interface CycleBounds {
+  maxLr: number;
+  minLr: number;
+  maxMomentum: number;
+  baseMomentum: number;
+}
 
 /** What schedulers need of an optimizer. */
 export interface Scheduled {
   readonly paramGroups: ScheduledGroup[];
 }
-
-/** Plain data: what a scheduler remembers. */
-export type SchedulerState = Record<string, unknown>;
 
 export interface SchedulerOptions {
   /** The last epoch of the run that is resumed. Default −1: from the start. */
@@ -29,6 +36,8 @@ export abstract class LRScheduler {
   /** The groups' rates before any scheduler. */
   baseLrs: number[];
   protected lastLr: number[] = [];
+  /** How often a rate was set; torch counts it. */
+  protected stepCount = 0;
 
   constructor(
     readonly optimizer: Scheduled,
@@ -56,12 +65,14 @@ export abstract class LRScheduler {
   /** Moves on by one epoch, and sets the groups' rates. */
   step(): void {
     this.lastEpoch++;
+    this.stepCount++;
     this.assign(this.rates());
   }
 
   /** Starts at epoch 0 again. */
   restart(): void {
     this.lastEpoch = 0;
+    this.stepCount++;
     this.assign(this.closedForm());
   }
 
@@ -80,19 +91,24 @@ export abstract class LRScheduler {
     return [...this.lastLr];
   }
 
-  /** Everything but the optimizer and functions, as plain data. */
-  stateDict(): SchedulerState {
-    const kept = Object.entries(this).filter(([name, value]) => name !== "optimizer" && isPlain(value));
-    return structuredClone(Object.fromEntries(kept));
+  /** torch's names of fields, where they are not ours in snake case. */
+  protected get torchNames(): TorchNames {
+    return {};
   }
 
-  loadStateDict(state: SchedulerState): void {
-    Object.assign(this, structuredClone(state));
+  /** What torch's scheduler of this name has in its state dict, but for functions: they are given anew when it is made. */
+  stateDict(): SchedulerState {
+    return { ...stateOf(this, this.torchNames), verbose: false, _get_lr_called_within_step: false };
+  }
+
+  /**
+   * Goes on where `stateDict()` was called, here or in torch. Load the optimizer's state dict as well: it has the rates.
+   * @throws ArgumentError when the state is of another kind of scheduler, or of another number of groups
+   */
+  loadStateDict(state: SavedSchedulerState): void {
+    assignState(this, state, this.torchNames);
   }
 }
-
-const isPlain = (value: unknown): boolean =>
-  typeof value === "object" && value !== null ? Object.values(value).every(isPlain) : typeof value !== "function";
 
 /** One value a group: a list as it is, a single value for each. */
 export function perGroup<T>(owner: string, name: string, value: T | readonly T[], optimizer: Scheduled): T[] {
