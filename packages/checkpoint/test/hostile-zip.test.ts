@@ -21,7 +21,7 @@ function zip(changes: {
 }
 
 const GOOD = { t: "tensor", shape: [4] };
-const none = new Uint8Array(0);
+const none: Uint8Array = new Uint8Array(0);
 const member = (name: string, data = none): RawMember => ({ name, data });
 const WIDE = 0xffffffff;
 
