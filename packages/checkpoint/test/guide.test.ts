@@ -18,7 +18,10 @@ function programOf(text: string): (print: (...values: unknown[]) => void) => Pro
   const code = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, block]) => block).join("\n");
   const body = code
     .replaceAll(/^import (\{.*\}) from "@kindling\/checkpoint";$/gm, "const $1 = library;")
-    .replaceAll(/load\("([\w.-]+)"/g, (_, name: string) => `load(${JSON.stringify(recorded + FILES[name])}`);
+    .replaceAll(
+      /(load|openCheckpoint)\("([\w.-]+)"/g,
+      (_, open: string, name: string) => `${open}(${JSON.stringify(recorded + FILES[name])}`,
+    );
   const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
   const run = new AsyncFunction("library", "console", body);
   return (print) => run(library, { log: print });
