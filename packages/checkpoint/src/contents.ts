@@ -3,8 +3,9 @@
 import { inFlight } from "./in-flight.js";
 import { LazyTensor, type TensorInfo } from "./lazy-tensor.js";
 import { type Budget, type LoadOptions, objectBudget } from "./limits.js";
-import { beginsLikeSafetensors, type CheckpointInput, limitsFor, naming, openSource, readValue } from "./open.js";
+import { type CheckpointInput, limitsFor, naming, openSource, readValue } from "./open.js";
 import { readTensors } from "./read-tensors.js";
+import { beginsLikeSafetensors } from "./recognise.js";
 import { readEntry } from "./safetensors/load.js";
 import { isIndexPath, type LocatedEntry, type OpenSafetensors, openSafetensors } from "./safetensors/open.js";
 import type { ByteSource } from "./source.js";

@@ -1,9 +1,8 @@
 /** Reads tensors out of their storages: each storage once, in the order of the file, within the budget. */
 
-import { dtypeInfo } from "@kindling/core";
 import { inFlight } from "./in-flight.js";
 import { Budget, type LoadLimits } from "./limits.js";
-import { fromHost, swapBytes, type Tensor, typedArray } from "./tensor.js";
+import { fromBytes, swapBytes, type Tensor } from "./tensor.js";
 import { applySigns, gather, type Storage, type StoredTensor } from "./torch/stored-tensor.js";
 
 /** What becomes of the bytes of one storage. */
@@ -54,6 +53,5 @@ export async function readTensors(
 function tensorOf(view: StoredTensor, bytes: Uint8Array<ArrayBuffer>): Tensor {
   if (view.storage.bigEndian) swapBytes(bytes, view.dtype);
   applySigns(bytes, view);
-  if (dtypeInfo(view.dtype).kind === "bool") for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i] === 0 ? 0 : 1;
-  return fromHost(view.dtype, view.shape, typedArray(view.dtype, bytes), view.requiresGrad);
+  return fromBytes(view.dtype, view.shape, bytes, view.requiresGrad);
 }

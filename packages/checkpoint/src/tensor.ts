@@ -1,22 +1,26 @@
 /** The boundary to `@kindling/core`: tensors out of arrays on the host, and back. */
 
-import { type DType, dtypeInfo, fromHost as hostTensor, isFloat, Tensor, type TypedArray } from "@kindling/core";
+import { type DType, dtypeInfo, fromHost, isFloat, Tensor, type TypedArray } from "@kindling/core";
 
 export type { Tensor };
 
 /** Whether a value is a tensor (or a parameter, which is one). */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 
-/** A tensor over row-major elements in a buffer of their own, which is adopted without a copy. No device is started. */
-export function fromHost(dtype: DType, shape: readonly number[], data: TypedArray, requiresGrad = false): Tensor {
-  const tensor = hostTensor(data, shape, dtype, { exclusive: true });
+/**
+ * A tensor over the bytes of its elements, row by row, in a buffer of their own, which is adopted without a copy. Bytes
+ * of a bool that are neither 0 nor 1 become 1. No device is started.
+ */
+export function fromBytes(
+  dtype: DType,
+  shape: readonly number[],
+  bytes: Uint8Array<ArrayBuffer>,
+  requiresGrad = false,
+): Tensor {
+  if (dtype === "bool") for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i] === 0 ? 0 : 1;
+  const tensor = fromHost(typedArray(dtype, bytes), shape, dtype, { exclusive: true });
   if (requiresGrad && isFloat(dtype)) tensor.requiresGrad = true;
   return tensor;
-}
-
-/** The bytes of a tensor's elements, row by row, as they are at the time of the call. */
-export async function hostBytes(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>> {
-  return bytesOf(tensor.hostData() ?? (await tensor.data()));
 }
 
 /** The bytes of a tensor's elements, row by row, as they were at one moment; see `Tensor.snapshot`. */

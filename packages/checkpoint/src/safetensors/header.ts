@@ -4,8 +4,8 @@ import { type DType, dtypeInfo } from "@kindling/core";
 import { SAFETENSORS_DTYPES, SAFETENSORS_SUBBYTE_DTYPES } from "../dtypes.js";
 import { CheckpointError, type CheckpointErrorKind } from "../errors.js";
 import type { Budget } from "../limits.js";
-import { otherThanSafetensors } from "../open.js";
 import { quoted } from "../printable.js";
+import { otherThanSafetensors } from "../recognise.js";
 import { type ByteSource, readRange } from "../source.js";
 import { JsonReader } from "./json.js";
 

@@ -5,7 +5,7 @@ import { Budget, defaultLimits, type LoadOptions } from "../limits.js";
 import type { CheckpointInput } from "../open.js";
 import { quoted } from "../printable.js";
 import { type ByteSource, readRange } from "../source.js";
-import { fromHost, type Tensor, typedArray } from "../tensor.js";
+import { fromBytes, type Tensor } from "../tensor.js";
 import { OrderedDict } from "../values.js";
 import type { SafetensorsEntry } from "./header.js";
 import { type LocatedEntry, type OpenSafetensors, openSafetensors } from "./open.js";
@@ -51,6 +51,5 @@ function tensorBudget({ entries }: OpenSafetensors, options: LoadOptions): Budge
 export async function readEntry(source: ByteSource, entry: SafetensorsEntry): Promise<Tensor> {
   const { name, dtype, shape, offset, bytes } = entry;
   const data = await readRange(source, offset, bytes, quoted(name));
-  if (dtype === "bool") for (let i = 0; i < data.length; i++) data[i] = data[i] === 0 ? 0 : 1;
-  return fromHost(dtype, shape, typedArray(dtype, data));
+  return fromBytes(dtype, shape, data);
 }
