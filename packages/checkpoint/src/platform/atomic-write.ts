@@ -24,6 +24,9 @@ import { CheckpointError } from "../errors.js";
 /** One system call writes at most this much. */
 const WRITE_CHUNK = 2 ** 26;
 
+/** Pieces below this are written together: an archive has a header and a descriptor to every tensor. */
+const GATHERED_BYTES = 2 ** 16;
+
 /** A temporary file that nobody has written to for so long is nobody's, whatever machine it is from. */
 const ABANDONED_AFTER_MS = 24 * 3600 * 1000;
 
@@ -75,7 +78,7 @@ export async function writeAtomically(path: string, chunks: AsyncIterable<Uint8A
   }
   try {
     try {
-      for await (const chunk of chunks) await writeAll(file, chunk);
+      for await (const piece of gathered(chunks)) await writeAll(file, piece);
       await sync(file);
     } finally {
       await file.close();
@@ -129,6 +132,24 @@ async function inherit(file: FileHandle, { uid, gid, mode }: Stats): Promise<voi
   if ((own.mode & PERMISSIONS) !== (mode & PERMISSIONS)) await file.chmod(mode & PERMISSIONS);
 }
 
+/** The same bytes in fewer pieces. A piece holds until the next is asked for. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const small = new Uint8Array(GATHERED_BYTES);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    if (filled + chunk.length > small.length) {
+      yield small.subarray(0, filled);
+      filled = 0;
+    }
+    if (chunk.length > small.length) yield chunk;
+    else {
+      small.set(chunk, filled);
+      filled += chunk.length;
+    }
+  }
+  yield small.subarray(0, filled);
+}
+
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let done = 0; done < chunk.length; ) {
     const { bytesWritten } = await file.write(chunk, done, Math.min(WRITE_CHUNK, chunk.length - done));
@@ -152,20 +173,22 @@ async function syncFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
+let here: string | undefined;
+
 /** Tells machines, and containers on one machine, apart: a process number means something within one only. */
 function processSpace(): string {
+  if (here !== undefined) return here;
   let space = "";
   try {
     space = readlinkSync("/proc/self/ns/pid");
   } catch {
     // Only Linux has spaces of processes.
   }
-  return createHash("sha256").update(`${hostname()} ${space}`).digest("hex").slice(0, 8);
+  here = createHash("sha256").update(`${hostname()} ${space}`).digest("hex").slice(0, 8);
+  return here;
 }
 
-const HERE = processSpace();
-
-const temporaryName = (): string => `.kindling-${HERE}-${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+const temporaryName = (): string => `.kindling-${processSpace()}-${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
 
 const TEMPORARY = /^\.kindling-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}\.tmp$/;
 
@@ -183,7 +206,7 @@ async function sweep(folder: string): Promise<void> {
 
 function isAbandoned(space: string, pid: number, writtenMs: number): boolean {
   if (Date.now() - writtenMs > ABANDONED_AFTER_MS) return true;
-  if (space !== HERE) return false;
+  if (space !== processSpace()) return false;
   // An earlier process may have had our number: what it wrote is older than we are.
   if (pid === process.pid) return writtenMs < Date.now() - 1000 * process.uptime();
   try {
