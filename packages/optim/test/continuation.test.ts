@@ -122,9 +122,9 @@ describe("a run of torch goes on here", () => {
     expect(run.optimizer.paramGroups[0].lr).toBeCloseTo(saved.lr, 9);
     for (const [i, param] of run.params.entries()) {
       const wanted = saved.reached[i].hostData()!;
-      // Two orders of the same float32 operations: 2.4e-7 was the most that was seen.
+      // The same float32 operations in another order: 2.4e-7, two roundings of a number near 1, was the most seen.
       for (const [k, value] of (await param.data()).entries())
-        expect(Math.abs(Number(value) - Number(wanted[k]))).toBeLessThan(2e-6);
+        expect(Math.abs(Number(value) - Number(wanted[k]))).toBeLessThan(1e-6);
     }
   });
 });

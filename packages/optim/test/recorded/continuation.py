@@ -99,6 +99,7 @@ def make(path):
 
 
 def check(path):
+    # Without weights_only: torch 1.13's refuses the pickle's floats, which every learning rate is.
     for saved in torch.load(path):
         name = f"{saved['optimizer']}, {saved['scheduler']}"
         params, optimizer, scheduler = begin(saved["optimizer"], saved["scheduler"], saved["params"])
@@ -110,7 +111,7 @@ def check(path):
             scheduler.load_state_dict(saved["scheduler_state"])
         train(params, optimizer, scheduler, range(3, 8))
         for p, reached in zip(params, saved["reached"]):
-            assert torch.allclose(p.detach(), reached, rtol=1e-6, atol=1e-6), f"{name}: {p} instead of {reached}"
+            assert torch.allclose(p.detach(), reached, rtol=0, atol=1e-6), f"{name}: {p} instead of {reached}"
         assert abs(optimizer.param_groups[0]["lr"] - saved["lr"]) < 1e-9, f"{name}: another rate"
 
 
