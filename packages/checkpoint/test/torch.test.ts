@@ -101,6 +101,16 @@ assert zipfile.ZipFile("again.pth").read("again/data.pkl") == zipfile.ZipFile("s
 `);
   });
 
+  it("finds tied weights tied, and the archive sound", async () => {
+    const tied = float([1, 2, 3]);
+    await save({ encoder: tied, decoder: tied, other: float([1, 2, 3]) }, join(folder, "tied.pth"));
+    await oracle.run(`
+state = torch.load("tied.pth", weights_only=True)
+assert state["encoder"].data_ptr() == state["decoder"].data_ptr() != state["other"].data_ptr()
+assert zipfile.ZipFile("tied.pth").testzip() is None
+`);
+  });
+
   it("reads back every value of a training checkpoint", async () => {
     const moment = float([1, 2]);
     await save(
