@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { load, OrderedDict, save, toBytes, tuple } from "@kindling/checkpoint";
+import { Float, load, OrderedDict, save, toBytes, tuple } from "@kindling/checkpoint";
 import { fromHost, type Tensor } from "@kindling/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bytesSource } from "../dist/source.js";
@@ -137,6 +137,14 @@ assert value == {
   "optimizer": {"state": {0: {"step": 10}}, "param_groups": [
     {"lr": 0.1, "betas": (0.9, 0.999), "foreach": None, "nesterov": False, "params": [0]}]},
   "seen": {1, 2}}, value
+`);
+  });
+
+  it("finds floats where Float says so, and tuples in frozen arrays", async () => {
+    await save({ whole: new Float(1), pair: Object.freeze([1, 2]), list: [1, 2] }, join(folder, "python.pth"));
+    await oracle.run(`
+value = torch.load("python.pth")
+assert repr(value) == "{'whole': 1.0, 'pair': (1, 2), 'list': [1, 2]}", value
 `);
   });
 
