@@ -4,7 +4,7 @@ import { CheckpointError } from "./errors.js";
 import { LazyTensor, type LazyValue } from "./lazy-tensor.js";
 import { printable, quoted } from "./printable.js";
 import { isTensor, type Tensor } from "./tensor.js";
-import { newDict, OrderedDict, type PythonValue } from "./values.js";
+import { OrderedDict, type PythonValue } from "./values.js";
 
 /** Keys under which training scripts keep the weights, the most telling first. */
 const USUAL_KEYS = ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights"];
@@ -88,8 +88,8 @@ class ModulePlaces {
     }
   }
 
-  renamed(metadata: ReadonlyMap<PythonValue, PythonValue>): Map<PythonValue, PythonValue> {
-    const result = newDict();
+  renamed(metadata: ReadonlyMap<PythonValue, PythonValue>): OrderedDict {
+    const result = new OrderedDict();
     for (const [module, versions] of metadata)
       if (typeof module === "string") for (const place of this.placesOf(module)) result.set(place, versions);
     return result;
