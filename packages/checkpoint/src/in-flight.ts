@@ -3,6 +3,9 @@
 /** Bytes in progress beyond which nothing more is begun. */
 const BYTES_IN_FLIGHT = 2 ** 27;
 
+/** What work on an item takes besides: promises, and a place in the queue of reads. */
+const ITEM_BYTES = 2 ** 12;
+
 /**
  * Calls `work` for the items in order, for as many at a time as the bound allows, and resolves when all is done. The
  * first failure is thrown, and nothing is begun after it.
@@ -21,14 +24,14 @@ export async function inFlight<T>(
     while (bytesInFlight >= BYTES_IN_FLIGHT && !failure) await progress();
     if (failure) break;
     unfinished++;
-    bytesInFlight += bytes(item);
+    bytesInFlight += ITEM_BYTES + bytes(item);
     work(item)
       .catch((reason: unknown) => {
         failure ??= { reason };
       })
       .finally(() => {
         unfinished--;
-        bytesInFlight -= bytes(item);
+        bytesInFlight -= ITEM_BYTES + bytes(item);
         wake();
       });
   }

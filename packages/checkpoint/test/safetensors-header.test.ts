@@ -186,4 +186,14 @@ describe("memory and time", () => {
     );
     expect((await loadSafetensors(bytes)).size).toBe(100_000);
   });
+
+  it("charges tensors of no elements for what a tensor takes", async () => {
+    const entries = Array.from({ length: 20_000 }, (_, i) => `"${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`);
+    const header = new TextEncoder().encode(`{${entries.join(",")}}`);
+    const bytes = new Uint8Array(8 + header.length);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
+    bytes.set(header, 8);
+    await expect(loadSafetensors(bytes, { maxObjectBytes: 2 ** 25 })).rejects.toMatchObject({ kind: "limit" });
+    expect((await loadSafetensors(bytes)).size).toBe(20_000);
+  });
 });

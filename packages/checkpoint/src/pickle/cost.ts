@@ -3,6 +3,8 @@
 export const COST = {
   /** An object with its own storage: array, map, set, bytes, tensor in the file. */
   container: 200,
+  /** A tensor on the host, but for its elements. */
+  tensor: 1500,
   /** A key, a value or a member in a hash table, and an entry of the memo. */
   entry: 40,
   /** A place in an array or on the stack; arrays grow by half and are copied while they do. */

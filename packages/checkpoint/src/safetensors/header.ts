@@ -4,6 +4,7 @@ import { type DType, dtypeInfo } from "@kindling/core";
 import { SAFETENSORS_DTYPES, SAFETENSORS_SUBBYTE_DTYPES } from "../dtypes.js";
 import { CheckpointError, type CheckpointErrorKind } from "../errors.js";
 import type { Budget } from "../limits.js";
+import { COST } from "../pickle/cost.js";
 import { quoted } from "../printable.js";
 import { otherThanSafetensors } from "../recognise.js";
 import { type ByteSource, readRange } from "../source.js";
@@ -15,8 +16,8 @@ export const MAX_HEADER_BYTES = 100_000_000;
 /** The length of the header, which comes first. */
 export const LENGTH_BYTES = 8;
 
-/** Estimate of what an entry takes beside its strings and numbers, erring high. */
-const ENTRY_BYTES = 256;
+/** Estimate of what an entry and its tensor take beside strings, numbers and elements, erring high. */
+const ENTRY_BYTES = 256 + COST.tensor;
 
 export interface SafetensorsEntry {
   readonly name: string;

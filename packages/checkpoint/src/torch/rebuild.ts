@@ -7,6 +7,7 @@ import type { DType } from "@kindling/core";
 import { TORCH_DTYPES } from "../dtypes.js";
 import { CheckpointError } from "../errors.js";
 import type { Budget } from "../limits.js";
+import { COST } from "../pickle/cost.js";
 import { GlobalReference } from "../pickle/unpickler.js";
 import { quoted } from "../printable.js";
 import { TorchDtype, Tuple } from "../values.js";
@@ -218,10 +219,20 @@ const REBUILDS: ReadonlyMap<string, Call> = new Map([
   named("torch._utils._rebuild_xla_tensor", rebuildDeviceTensor),
 ]);
 
+/** A call that is charged for the tensor on the host that will be made of its result. */
+const charged =
+  (call: Call): Call =>
+  (args, budget) => {
+    budget.spend(COST.tensor);
+    return call(args, budget);
+  };
+
 /** Everything that makes a tensor, by its name in a pickle. */
-export const TENSOR_CALLS: ReadonlyMap<string, Call> = new Map([
-  ...CLASSES,
-  ...REBUILDS,
-  named("torch._tensor._rebuild_from_type", rebuildFromType),
-  named("torch._tensor._rebuild_from_type_v2", rebuildFromType),
-]);
+export const TENSOR_CALLS: ReadonlyMap<string, Call> = new Map(
+  [
+    ...CLASSES,
+    ...REBUILDS,
+    named("torch._tensor._rebuild_from_type", rebuildFromType),
+    named("torch._tensor._rebuild_from_type_v2", rebuildFromType),
+  ].map(([name, call]) => [name, charged(call)]),
+);
