@@ -40,9 +40,10 @@ async function checkGradients(fn: (x: Tensor) => Tensor, x: Tensor): Promise<voi
   expect(Math.abs(alongSecond - (await slope(energy, x, direction)))).toBeLessThan(0.03 * scaleSecond + 2e-3);
 }
 
-/** A weighting that makes any output a scalar that depends on every element in its own way. */
+/** A weighting that makes any output a scalar that depends on every element in its own way. Its seed is none of the
+ *  inputs': weighted by the input itself, normalisation has second derivatives of zero, and differences show noise. */
 const weighted = (y: Tensor): Tensor => {
-  manualSeed(11);
+  manualSeed(1011);
   return y.mul(randn(y.shape)).sum();
 };
 
@@ -70,7 +71,7 @@ describe("closed forms", () => {
         manualSeed(seed);
         const x = randn([n, c, h, w]);
         await checkGradients((t) => {
-          manualSeed(5);
+          manualSeed(1005);
           return weighted(op(t));
         }, x);
       }),
