@@ -1,12 +1,11 @@
 /** What a checkpoint of any format holds, with its tensors still in the file. */
 
-import { inFlight } from "./in-flight.js";
 import { LazyTensor, type TensorInfo } from "./lazy-tensor.js";
 import { type Budget, type LoadOptions, objectBudget } from "./limits.js";
 import { type CheckpointInput, limitsFor, naming, openSource, readValue } from "./open.js";
 import { readTensors } from "./read-tensors.js";
 import { beginsLikeSafetensors } from "./recognise.js";
-import { readEntry } from "./safetensors/load.js";
+import { readEntries } from "./safetensors/load.js";
 import { isIndexPath, type LocatedEntry, type OpenSafetensors, openSafetensors } from "./safetensors/open.js";
 import type { ByteSource } from "./source.js";
 import type { Tensor } from "./tensor.js";
@@ -103,16 +102,9 @@ function safetensorsContents(
   const limits = limitsFor({ size: fileBytes }, options);
   const locatedOf = new Map<LazyTensor, LocatedEntry>();
   const readMany: ReadMany = async (wanted) => {
-    const read = new Map<LazyTensor, Tensor>();
-    await inFlight(
-      wanted,
-      ({ bytes }) => bytes,
-      async (tensor) => {
-        const { source, entry } = locatedOf.get(tensor) as LocatedEntry;
-        read.set(tensor, await readEntry(source, entry));
-      },
-    );
-    return read;
+    const located = wanted.map((tensor) => locatedOf.get(tensor) as LocatedEntry);
+    const read = await readEntries(located);
+    return new Map(wanted.map((tensor, i) => [tensor, read.get(located[i]) as Tensor]));
   };
   const value = new OrderedDict<string, never>();
   const extentOf = new Map<LazyTensor, Extent>();

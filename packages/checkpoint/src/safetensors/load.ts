@@ -26,11 +26,7 @@ export async function loadSafetensors(input: CheckpointInput, options: LoadOptio
   try {
     const budget = tensorBudget(opened, options);
     for (const { entry } of opened.entries) budget.spend(entry.bytes);
-    const tensors = new Map<LocatedEntry, Tensor>();
-    const bytesOf = ({ entry }: LocatedEntry): number => entry.bytes;
-    await inFlight(opened.entries, bytesOf, async (located) => {
-      tensors.set(located, await readEntry(located.source, located.entry));
-    });
+    const tensors = await readEntries(opened.entries);
     const dict: SafetensorsDict = new OrderedDict();
     for (const located of opened.entries) dict.set(located.entry.name, tensors.get(located) as Tensor);
     if (opened.metadata) dict.attributes.set("__metadata__", new Map(opened.metadata));
@@ -47,8 +43,17 @@ function tensorBudget({ entries }: OpenSafetensors, options: LoadOptions): Budge
   return new Budget(limit, `${[...sources][0]?.name}: its tensors`, "maxTensorBytes");
 }
 
-/** Reads one tensor of a file. */
-export async function readEntry(source: ByteSource, entry: SafetensorsEntry): Promise<Tensor> {
+/** Reads tensors, many at a time. */
+export async function readEntries(wanted: Iterable<LocatedEntry>): Promise<Map<LocatedEntry, Tensor>> {
+  const tensors = new Map<LocatedEntry, Tensor>();
+  const bytesOf = ({ entry }: LocatedEntry): number => entry.bytes;
+  await inFlight(wanted, bytesOf, async (located) => {
+    tensors.set(located, await readEntry(located.source, located.entry));
+  });
+  return tensors;
+}
+
+async function readEntry(source: ByteSource, entry: SafetensorsEntry): Promise<Tensor> {
   const { name, dtype, shape, offset, bytes } = entry;
   const data = await readRange(source, offset, bytes, quoted(name));
   return fromBytes(dtype, shape, data);
