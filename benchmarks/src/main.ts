@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { init } from "@kindling/core";
 import { allPeers, type Peer, runPeer } from "./peers.js";
+import { formatProfile, profile, profilingDevice } from "./profile.js";
 import { formatReport, makeReport } from "./report.js";
 import { checkResults, combine, type Round } from "./rounds.js";
 import { measure } from "./runner.js";
@@ -17,6 +18,7 @@ const usage = `pnpm bench [options]
   --runs <n>         runs of which the median is taken (default 7)
   --rounds <n>       measure everything so many times, we and the peers in turn, and take medians (default 1)
   --checkpoint <path>  a .pth of a state dict for the checkpoint workloads (default: one is made)
+  --profile          time each kernel of a run alone on the cpu device, instead of the whole
   --no-peers         leave the other frameworks out; else the first run installs those that npm has
   --json             print JSON
   --list             print the workloads' names`;
@@ -31,6 +33,7 @@ function options() {
         runs: { type: "string", default: "7" },
         rounds: { type: "string", default: "1" },
         checkpoint: { type: "string" },
+        profile: { type: "boolean", default: false },
         peers: { type: "boolean", default: true },
         "no-peers": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -75,6 +78,15 @@ async function measureRound(workloads: Workload[], peers: Peer[], runs: number, 
   return round;
 }
 
+async function profileAll(workloads: Workload[], threads: number): Promise<void> {
+  const device = await profilingDevice(threads);
+  await init({ device });
+  for (const workload of workloads) {
+    const found = await profile(device, workload);
+    if (found) console.log(formatProfile(workload.task.name, found));
+  }
+}
+
 async function main(): Promise<void> {
   const { only, device, threads, runs, rounds, json, checkpoint, ...flags } = options();
   if (flags.help) return console.log(usage);
@@ -84,6 +96,8 @@ async function main(): Promise<void> {
   const names = all.map(({ task }) => `  ${task.name}`).join("\n");
   if (flags.list) return console.log(names);
   if (workloads.length === 0) fail(`no workload matches "${only}". There are:\n${names}`);
+
+  if (flags.profile) return profileAll(workloads, threads);
 
   // init knows the devices, and refuses a name that is none of them.
   await init({ device: device as "cpu" | "auto", threads }).catch((error: Error) => fail(error.message));
