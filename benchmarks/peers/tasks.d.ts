@@ -5,7 +5,14 @@
 // runner fails where ours is another.
 
 /** One thing to time. Every tensor is float32; pictures are square. */
-export type PeerTask = { name: string } & (MatmulTask | Conv2dTask | ResNet18Task | SmallCnnTask | CheckpointTask);
+export type PeerTask = { name: string } & (
+  | MatmulTask
+  | Conv2dTask
+  | ElementwiseTask
+  | ResNet18Task
+  | SmallCnnTask
+  | CheckpointTask
+);
 
 /** `[m, k] @ [k, n]`. */
 export interface MatmulTask {
@@ -27,6 +34,35 @@ export interface Conv2dTask {
   stride: number;
   padding: number;
   groups: number;
+}
+
+/** Work that memory bounds, on a tensor x of `shape`, in the words of torch. */
+export interface ElementwiseTask {
+  op: "elementwise";
+  work:
+    | "copy" // x.clone()
+    | "chain" // (((x·1.5 + 0.25).relu()·0.7 − 0.3).sigmoid()·x) + y
+    | "exp"
+    | "tanh"
+    | "gelu"
+    | "sum" // of all elements
+    | "sumRows" // x.sum(1)
+    | "sumColumns" // x.sum(0)
+    | "sumChannels" // x.sum((0, 2, 3))
+    | "softmax" // over dimension 1
+    | "layerNorm" // over dimension 1, with weight and bias
+    | "batchNorm" // in training, without running statistics, with weight and bias
+    | "batchNormStep" // the same, and the gradients of x, weight and bias for a given gradient of the result
+    | "transpose" // x.t().contiguous()
+    | "channelsLast" // x.permute(0, 2, 3, 1).contiguous()
+    | "addRow" // x + y, y: [shape[1]]
+    | "addChannel" // x + y, y: [shape[1], 1, 1]
+    | "cat" // of x and another of its shape, along dimension 1
+    | "maxPool" // 3×3, stride 2, padding 1
+    | "maxPoolGrad" // of x, for a given gradient of the result
+    | "avgPool" // 2×2, stride 2
+    | "globalAvgPool"; // x.mean((2, 3))
+  shape: number[];
 }
 
 /** torchvision's ResNet-18: eval forward, a step of SGD with momentum over all layers, or over a new head of 10. */

@@ -43,11 +43,20 @@ export function layOut(rows: string[][]): string {
 /** The table that the runner prints. */
 export function formatReport(report: Report): string {
   const peers = [...new Set(report.results.flatMap((result) => result.peers.map(({ peer }) => peer)))];
-  const header = ["", "ms", "GFLOP/s", "kernels", "peak MB", ...peers.flatMap((_, i) => [`[${i + 1}] ms`, "ratio"])];
+  const header = [
+    "",
+    "ms",
+    "GFLOP/s",
+    "GB/s",
+    "kernels",
+    "peak MB",
+    ...peers.flatMap((_, i) => [`[${i + 1}] ms`, "ratio"]),
+  ];
   const rows = report.results.map((result) => [
     result.name,
     milliseconds(result.ms),
     result.gflops?.toFixed(1) ?? "–",
+    result.gigabytes?.toFixed(1) ?? "–",
     result.kernels.toFixed(0),
     (result.peakBytes / 1e6).toFixed(0),
     ...peers.flatMap((name) => {

@@ -16,8 +16,8 @@ export function combine(rounds: Round[]): Round {
   const [first] = rounds;
   const ours = first.ours.map((measurement, i) => {
     const ms = median(rounds.map((round) => round.ours[i].ms));
-    const gflops = measurement.gflops && (measurement.gflops * measurement.ms) / ms;
-    return { ...measurement, ms, gflops };
+    const rate = (measured?: number) => measured && (measured * measurement.ms) / ms;
+    return { ...measurement, ms, gflops: rate(measurement.gflops), gigabytes: rate(measurement.gigabytes) };
   });
   const peers = first.peers.map((peer, i) => {
     const all = rounds.map((round) => round.peers[i]);

@@ -33,7 +33,7 @@ async function time(work: Run | SelfTimed): Promise<number> {
   return performance.now() - start;
 }
 
-export async function measure({ task, flops, prepare, check }: Workload, runs: number): Promise<Measurement> {
+export async function measure({ task, flops, bytes, prepare, check }: Workload, runs: number): Promise<Measurement> {
   await collect();
   const work = await prepare();
   if (typeof work === "function") await warmUp(work);
@@ -46,7 +46,8 @@ export async function measure({ task, flops, prepare, check }: Workload, runs: n
     name: task.name,
     ms,
     check: await check?.(),
-    gflops: flops === undefined ? undefined : flops / ms / 1e6,
+    gflops: flops && flops / ms / 1e6,
+    gigabytes: bytes && bytes / ms / 1e6,
     kernels: stats().dispatches / runs,
     peakBytes: memory().peak,
   };

@@ -17,6 +17,8 @@ export interface Workload {
   task: PeerTask;
   /** Floating-point operations of one run, a multiply-add counted as two; left out where no one number is fair. */
   flops?: number;
+  /** Bytes that must pass through memory, each input read and each output written once; where memory bounds the work. */
+  bytes?: number;
   /** Makes inputs and weights. They are not timed. */
   prepare(): Run | SelfTimed | Promise<Run | SelfTimed>;
   /** A digest of what the work gives, after it was timed; peers that say another did something else. */
@@ -27,12 +29,12 @@ export interface Workload {
 export const input = (shape: readonly number[], options: { requiresGrad?: boolean } = {}): Tensor =>
   randn(shape, options).retain();
 
-/** Computes one tensor and waits for the device. Nothing is read back, and the memory is given back at once. */
-export async function realize(t: Tensor): Promise<void> {
-  t.retain();
+/** Computes tensors and waits for the device. Nothing is read back, and the memory is given back at once. */
+export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  for (const t of tensors) t.retain();
   await flush();
   await synchronize();
-  t.dispose();
+  for (const t of tensors) t.dispose();
 }
 
 /** What one workload took. */
@@ -42,6 +44,8 @@ export interface Measurement {
   ms: number;
   /** Billions of floating-point operations a second, where the workload counts them. */
   gflops?: number;
+  /** Billions of bytes a second, where the workload counts them. */
+  gigabytes?: number;
   /** Digest of the result, where the workload has one. */
   check?: string;
   /** Kernels launched in a run. */

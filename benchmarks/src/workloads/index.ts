@@ -3,6 +3,7 @@
 import type { Workload } from "../workload.js";
 import { checkpoints } from "./checkpoints.js";
 import { convolutions } from "./convolution.js";
+import { elementwise } from "./elementwise.js";
 import { matmuls } from "./matmul.js";
 import { resnet18s } from "./resnet18.js";
 import { smallCnn } from "./small-cnn.js";
@@ -11,6 +12,7 @@ import { smallCnn } from "./small-cnn.js";
 export const allWorkloads = (checkpoint?: string): Workload[] => [
   ...matmuls,
   ...convolutions,
+  ...elementwise,
   ...resnet18s,
   smallCnn,
   ...checkpoints(checkpoint),
