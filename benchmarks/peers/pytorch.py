@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytorch_checkpoint as checkpoint
+import pytorch_elementwise as elementwise
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -31,7 +32,8 @@ def median_ms(run, runs):
 
 
 def matmul(task):
-    a, b = torch.randn(task["m"], task["k"]), torch.randn(task["k"], task["n"])
+    batch = [task["batch"]] if "batch" in task else []
+    a, b = torch.randn(*batch, task["m"], task["k"]), torch.randn(*batch, task["k"], task["n"])
     return lambda: a @ b
 
 
@@ -59,16 +61,16 @@ def training_step(model, optimizer, x, labels):
     return run
 
 
-def resnet18(task):
+def network(task):
     x = torch.randn(task["batch"], 3, task["size"], task["size"])
     labels = torch.arange(task["batch"]) % 10
-    model = torchvision.models.resnet18()
+    model = getattr(torchvision.models, task["model"])()
     if task["pass"] == "inference":
         model.eval()
         return lambda: model(x)
     if task["pass"] == "head":
         model.requires_grad_(False)
-        model.fc = nn.Linear(512, 10)
+        model.fc = nn.Linear(model.fc.in_features, 10)
     trained = [p for p in model.parameters() if p.requires_grad]
     return training_step(model, torch.optim.SGD(trained, lr=0.01, momentum=0.9), x, labels)
 
@@ -92,7 +94,7 @@ def small_cnn(task):
     return training_step(model, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), x, labels)
 
 
-BUILDERS = {"matmul": matmul, "conv2d": conv2d, "resnet18": resnet18, "smallCnn": small_cnn}
+BUILDERS = {"matmul": matmul, "conv2d": conv2d, "elementwise": elementwise.prepare, "network": network, "smallCnn": small_cnn}
 
 
 def measure(task, runs):

@@ -9,14 +9,15 @@ export type PeerTask = { name: string } & (
   | MatmulTask
   | Conv2dTask
   | ElementwiseTask
-  | ResNet18Task
+  | NetworkTask
   | SmallCnnTask
   | CheckpointTask
 );
 
-/** `[m, k] @ [k, n]`. */
+/** `[m, k] @ [k, n]`; with `batch`, so many of them: `[batch, m, k] @ [batch, k, n]`. */
 export interface MatmulTask {
   op: "matmul";
+  batch?: number;
   m: number;
   k: number;
   n: number;
@@ -65,9 +66,14 @@ export interface ElementwiseTask {
   shape: number[];
 }
 
-/** torchvision's ResNet-18: eval forward, a step of SGD with momentum over all layers, or over a new head of 10. */
-export interface ResNet18Task {
-  op: "resnet18";
+/**
+ * A model of torchvision on square pictures: eval forward, a step of SGD with momentum over all layers, or over a new head of
+ * 10 classes (ResNets only).
+ */
+export interface NetworkTask {
+  op: "network";
+  /** The builder's name. */
+  model: string;
   pass: "inference" | "train" | "head";
   batch: number;
   size: number;

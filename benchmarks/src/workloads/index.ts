@@ -5,7 +5,7 @@ import { checkpoints } from "./checkpoints.js";
 import { convolutions } from "./convolution.js";
 import { elementwise } from "./elementwise.js";
 import { matmuls } from "./matmul.js";
-import { resnet18s } from "./resnet18.js";
+import { networks } from "./networks.js";
 import { smallCnn } from "./small-cnn.js";
 
 /** @param checkpoint a `.pth` of a state dict for the checkpoint workloads to use; one is made by default */
@@ -13,7 +13,7 @@ export const allWorkloads = (checkpoint?: string): Workload[] => [
   ...matmuls,
   ...convolutions,
   ...elementwise,
-  ...resnet18s,
+  ...networks,
   smallCnn,
   ...checkpoints(checkpoint),
 ];

@@ -6,7 +6,7 @@ import { SGD } from "@kindling/optim";
 import { input, type Run } from "../workload.js";
 
 /** Steps of `model` on one batch of random pictures, `[batch, channels, size, size]`, of ten classes. */
-export function trainingStep(model: nn.Layer, shape: [number, number, number, number]): Run {
+export function trainingStep(model: nn.Layer, shape: readonly [number, number, number, number]): Run {
   const pictures = input(shape);
   const labels = arange(shape[0]).remainder(10).to("int32").retain();
   const trained = model.parameters().filter((parameter) => parameter.requiresGrad);
