@@ -1,6 +1,6 @@
 /** Hand-made kernels and plans for the tests of the cpu device, and what they compute, in JavaScript. */
 
-import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
+import { type CpuAddress, type CpuCode, type CpuKernel, type CpuStage, oneStage } from "../dist/cpu/kernel.js";
 import { f32, i32, type Operand, select, WasmModule } from "../dist/cpu/wasm/index.js";
 import type { Kernel, Plan } from "../dist/kernel.js";
 import { external, planOf, slot } from "./plans.js";
@@ -36,20 +36,36 @@ const shiftCode: CpuCode = {
   },
 };
 
-export const shiftKernel = ({ n, shift, grain }: ShiftSpec): CpuKernel => ({
+type Place = Omit<CpuAddress, "word">;
+const start = (buffer: Place["buffer"]): Place => ({ buffer, byteOffset: 0 });
+
+/** x is buffer 0 and y is buffer 1, if not said otherwise. */
+export const shiftStage = ({ n, shift, grain }: ShiftSpec, x = start(0), y = start(1)): CpuStage => ({
   code: shiftCode,
   tasks: Math.ceil(n / grain),
   params: Int32Array.of(0, 0, n, shift, grain, 0),
   addresses: [
-    { word: 0, buffer: 0, byteOffset: 0 },
-    { word: 1, buffer: 1, byteOffset: 0 },
+    { word: 0, ...x },
+    { word: 1, ...y },
   ],
   uniforms: [{ word: 5, slot: 0 }],
   scratch: 4 * grain,
 });
 
+/** Shifts one after another from buffer 0 to buffer 1, each a stage, by way of two places in the workspace. */
+export function stagedShifts(n: number, shifts: readonly number[], grain: number): CpuKernel {
+  const last = shifts.length - 1;
+  const between = (i: number): Place => ({ buffer: "workspace", byteOffset: 4 * n * (i % 2) });
+  return {
+    stages: shifts.map((shift, i) =>
+      shiftStage({ n, shift, grain }, i === 0 ? start(0) : between(i - 1), i === last ? start(1) : between(i)),
+    ),
+    workspace: 8 * n,
+  };
+}
+
 /** Reads far outside of any memory that a test has. */
-export const trappingKernel: CpuKernel = {
+export const trappingStage: CpuStage = {
   code: {
     key: "test-trap",
     assemble(shared) {
@@ -68,8 +84,8 @@ export const trappingKernel: CpuKernel = {
 };
 
 /** Never ends. */
-export const endlessKernel: CpuKernel = {
-  ...trappingKernel,
+export const endlessStage: CpuStage = {
+  ...trappingStage,
   code: {
     key: "test-endless",
     assemble(shared) {
@@ -81,8 +97,8 @@ export const endlessKernel: CpuKernel = {
 };
 
 /** Code that is no WebAssembly. */
-export const brokenKernel: CpuKernel = {
-  ...trappingKernel,
+export const brokenStage: CpuStage = {
+  ...trappingStage,
   code: { key: "test-broken", assemble: () => Uint8Array.of(0, 0x61, 0x73, 0x6d, 9, 9, 9, 9) },
 };
 
@@ -103,7 +119,7 @@ export function chain(n: number, shifts: readonly number[], grain: number): Plan
   const last = shifts.length - 1;
   return planOf(
     shifts.map((shift, i) => [
-      kernelOf(`shift ${shift}`, shiftKernel({ n, shift, grain })),
+      kernelOf(`shift ${shift}`, oneStage(shiftStage({ n, shift, grain }))),
       [i === 0 ? external(0) : slot((i + 1) % 2), i === last ? external(1) : slot(i % 2)],
     ]),
     { slots: [0, 1].map(() => ({ bytes: 4 * n, first: 0, last })), externals: [4 * n, 4 * n], uniforms: 1 },

@@ -6,18 +6,20 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
 import { CpuDevice, type CpuDeviceOptions } from "../dist/cpu/device.js";
+import { oneStage } from "../dist/cpu/kernel.js";
 import { ArgumentError, DeviceError } from "../dist/errors.js";
 import {
-  brokenKernel,
+  brokenStage,
   chain,
-  endlessKernel,
+  endlessStage,
   kernelOf,
   print,
-  shiftKernel,
-  trappingKernel,
+  shiftStage,
+  stagedShifts,
+  trappingStage,
 } from "./cpu-device-plans.js";
 import { expectModel, filled, floats } from "./device-programs.js";
-import { external, planOf, shiftOnHost, uniform } from "./plans.js";
+import { external, planOf, shiftOnHost, slot, uniform } from "./plans.js";
 
 const devices: CpuDevice[] = [];
 async function start(options: CpuDeviceOptions = {}): Promise<CpuDevice> {
@@ -62,6 +64,30 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
     const [x, y] = [filled(device, ramp(n)), device.allocate(4 * n)];
     device.run(device.compile(chain(n, shifts, 1000)), [x, y], uniform(-1));
     expect(await floats(device, y)).toEqual(shifts.reduce((v, shift) => shiftOnHost(v, shift, -1), ramp(n)));
+  });
+
+  it("runs the stages of a kernel in order, with a workspace that all threads share", async () => {
+    const device = await start(mode);
+    const n = 1000;
+    const shifts = Array.from({ length: 20 }, (_, i) => (i * 37 + 11) % n);
+    const kernel = kernelOf("staged", stagedShifts(n, shifts, 7));
+    const plan = device.compile(
+      planOf(
+        [
+          [kernel, [external(0), slot(0)]],
+          [kernel, [slot(0), slot(1)]],
+          [kernel, [slot(1), external(1)]],
+        ],
+        { slots: [0, 1].map((i) => ({ bytes: 4 * n, first: i, last: i + 1 })), externals: [4 * n, 4 * n], uniforms: 1 },
+      ),
+    );
+    expect(plan.launches).toEqual({ loop: 3 });
+    const [x, y] = [filled(device, ramp(n)), device.allocate(4 * n)];
+    for (const scale of [1, -1]) {
+      device.run(plan, [x, y], uniform(scale));
+      const expected = [...shifts, ...shifts, ...shifts].reduce((v, shift) => shiftOnHost(v, shift, scale), ramp(n));
+      expect(await floats(device, y)).toEqual(expected);
+    }
   });
 
   it("takes any number of runs without being awaited, and lets memory be reused under them", async () => {
@@ -109,13 +135,13 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
   });
 
   it("names the kernel that failed, at the next await and at later ones", async () => {
-    for (const [name, cpu, why] of [
-      ["gather_rows", trappingKernel, /memory access out of bounds/],
-      ["malformed", brokenKernel, /CompileError/],
+    for (const [name, stage, why] of [
+      ["gather_rows", trappingStage, /memory access out of bounds/],
+      ["malformed", brokenStage, /CompileError/],
     ] as const) {
       const device = await start(mode);
       const x = filled(device, ramp(4));
-      device.run(device.compile(planOf([[kernelOf(name, cpu), []]])), [], new Uint32Array(0));
+      device.run(device.compile(planOf([[kernelOf(name, oneStage(stage)), []]])), [], new Uint32Array(0));
       const plan = device.compile(chain(4, [1], 4));
       const y = device.allocate(16);
       device.run(plan, [x, y], uniform(1));
@@ -194,6 +220,28 @@ describe("cpu device", () => {
     expect(device.memory()).toEqual({ bytes: 8 * n, buffers: 2, reserved, peak: 20 * n + 3 * 256 });
   });
 
+  it("lets a workspace lie where slots are dead, and counts it", async () => {
+    const device = await start({ threads: 1 });
+    const n = 4096;
+    const shift = kernelOf("shift", oneStage(shiftStage({ n, shift: 1, grain: 64 })));
+    const staged = kernelOf("staged", stagedShifts(n, [1, 2, 3], 64));
+    // Two vectors for the workspace, where slot 0 was before, and one for slot 1.
+    const plan = device.compile(
+      planOf(
+        [
+          [shift, [external(0), slot(0)]],
+          [shift, [slot(0), slot(1)]],
+          [staged, [slot(1), external(1)]],
+        ],
+        { slots: [0, 1].map((i) => ({ bytes: 4 * n, first: i, last: i + 1 })), externals: [4 * n, 4 * n], uniforms: 1 },
+      ),
+    );
+    const [x, y] = [filled(device, ramp(n)), device.allocate(4 * n)];
+    device.run(plan, [x, y], uniform(1));
+    expect(device.memory().peak).toBe(2 * 4 * n + (2 + 1) * 4 * n + 256);
+    expect(await floats(device, y)).toEqual([1, 1, 1, 2, 3].reduce((v, by) => shiftOnHost(v, by, 1), ramp(n)));
+  });
+
   it("compiles code once, however many plans use it", async () => {
     const device = await start({ threads: 2 });
     const first = chain(64, [1, 2, 3], 8);
@@ -204,11 +252,11 @@ describe("cpu device", () => {
 
   it("splits plans that do not fit one command, and passes over kernels without tasks", async () => {
     const device = await start({ threads: 2 });
-    const shift = shiftKernel({ n: 16, shift: 1, grain: 4 });
+    const shift = shiftStage({ n: 16, shift: 1, grain: 4 });
     const params = new Int32Array(200_000);
     params.set(shift.params);
-    const wide = kernelOf("wide", { ...shift, params });
-    const empty = kernelOf("empty", { ...shift, tasks: 0 });
+    const wide = kernelOf("wide", oneStage({ ...shift, params }));
+    const empty = kernelOf("empty", oneStage({ ...shift, tasks: 0 }));
     const plan = device.compile(
       planOf(
         [
@@ -261,7 +309,7 @@ describe("cpu device", () => {
   it("rejects what is awaited when it is closed, and everything afterwards", async () => {
     const device = await start({ threads: 2 });
     const x = filled(device, ramp(1000));
-    device.run(device.compile(planOf([[kernelOf("endless", endlessKernel), []]])), [], new Uint32Array(0));
+    device.run(device.compile(planOf([[kernelOf("endless", oneStage(endlessStage)), []]])), [], new Uint32Array(0));
     const waiting = device.settle(0);
     expect(device.pending()).toBe(1);
     device.close();

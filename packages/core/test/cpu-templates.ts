@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { CpuKernel } from "../dist/cpu/kernel.js";
+import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
 import { type Expr, expr } from "../dist/expr.js";
 import { numberToFloat16 } from "../dist/float16.js";
 import type { Access, Bound, Epilogue, Kernel } from "../dist/kernel.js";
@@ -15,22 +15,26 @@ const memory = new WebAssembly.Memory({ initial: PAGES });
 type Run = (params: number, begin: number, end: number, scratch: number) => void;
 const functions = new Map<string, Run>();
 
-/** Tasks in an order and in pieces of a caller's choice: lists of [begin, end). */
-export type Split = readonly (readonly [number, number])[];
+function functionOf({ key, assemble }: CpuCode): Run {
+  let run = functions.get(key);
+  if (!run) {
+    const module = new WebAssembly.Module(assemble(false) as Uint8Array<ArrayBuffer>);
+    run = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
+    functions.set(key, run);
+  }
+  return run;
+}
 
-/** Runs the kernel. Everything around the buffers is NaN, and every piece finds NaN in its scratch. */
+/** Puts a stage's tasks in an order and in pieces of a caller's choice: lists of [begin, end). */
+export type Split = (tasks: number) => readonly (readonly [number, number])[];
+
+/** Runs the kernel. Everything around the buffers is NaN, as is the workspace, and every piece finds NaN in its scratch. */
 export function runKernel(
   kernel: CpuKernel,
   buffers: readonly TestArray[],
   uniforms: readonly number[] = [],
-  split: Split = [[0, kernel.tasks]],
+  split: Split = (tasks) => [[0, tasks]],
 ): void {
-  let run = functions.get(kernel.code.key);
-  if (!run) {
-    const module = new WebAssembly.Module(kernel.code.assemble(false) as Uint8Array<ArrayBuffer>);
-    run = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
-    functions.set(kernel.code.key, run);
-  }
   let top = 1024;
   const place = (bytes: number): number => {
     const at = top;
@@ -38,22 +42,28 @@ export function runKernel(
     return at;
   };
   const addresses = buffers.map((b) => place(b.byteLength));
-  const params = place(kernel.params.byteLength);
-  const scratch = place(kernel.scratch);
+  const workspace = place(kernel.workspace);
+  const params = kernel.stages.map((stage) => place(stage.params.byteLength));
+  const scratchBytes = Math.max(...kernel.stages.map((stage) => stage.scratch));
+  const scratch = place(scratchBytes);
   if (top > memory.buffer.byteLength) throw new RangeError(`the test needs ${top} bytes`);
   new Uint8Array(memory.buffer, 0, top).fill(0xff);
   const bytes = (b: TestArray): Uint8Array => new Uint8Array(b.buffer, b.byteOffset, b.byteLength);
   buffers.forEach((b, i) => {
     new Uint8Array(memory.buffer).set(bytes(b), addresses[i]);
   });
-  const words = new Int32Array(memory.buffer, params, kernel.params.length);
-  words.set(kernel.params);
-  for (const { word, buffer, byteOffset } of kernel.addresses) words[word] = addresses[buffer] + byteOffset;
-  for (const { word, slot } of kernel.uniforms) words[word] = uniforms[slot];
-  for (const [begin, end] of split) {
-    new Uint8Array(memory.buffer, scratch, kernel.scratch).fill(0xff);
-    run(params, begin, end, scratch);
-  }
+  kernel.stages.forEach((stage, i) => {
+    const words = new Int32Array(memory.buffer, params[i], stage.params.length);
+    words.set(stage.params);
+    for (const { word, buffer, byteOffset } of stage.addresses)
+      words[word] = (buffer === "workspace" ? workspace : addresses[buffer]) + byteOffset;
+    for (const { word, slot } of stage.uniforms) words[word] = uniforms[slot];
+    const run = functionOf(stage.code);
+    for (const [begin, end] of split(stage.tasks)) {
+      new Uint8Array(memory.buffer, scratch, scratchBytes).fill(0xff);
+      run(params[i], begin, end, scratch);
+    }
+  });
   buffers.forEach((b, i) => {
     bytes(b).set(new Uint8Array(memory.buffer, addresses[i], b.byteLength));
   });
@@ -171,21 +181,23 @@ export function anyEpilogue(shape: readonly number[]): fc.Arbitrary<EpilogueCase
     });
 }
 
-/** Pieces of [0, tasks) in an order that `seed` picks. */
-export function randomSplit(tasks: number, seed: number): Split {
-  const pieces: [number, number][] = [];
-  let state = seed | 1;
-  const next = (below: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % below;
+/** Pieces of a stage's tasks in an order that `seed` picks. */
+export const randomSplit =
+  (seed: number): Split =>
+  (tasks) => {
+    const pieces: [number, number][] = [];
+    let state = seed | 1;
+    const next = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) | 0;
+      return (state >>> 8) % below;
+    };
+    for (let begin = 0; begin < tasks; ) {
+      const end = begin + 1 + next(Math.min(4, tasks - begin));
+      pieces.splice(next(pieces.length + 1), 0, [begin, end]);
+      begin = end;
+    }
+    return pieces;
   };
-  for (let begin = 0; begin < tasks; ) {
-    const end = begin + 1 + next(Math.min(4, tasks - begin));
-    pieces.splice(next(pieces.length + 1), 0, [begin, end]);
-    begin = end;
-  }
-  return pieces;
-}
 
 /** Uniform 1 is what epilogues scale by. */
 const UNIFORMS = new Uint32Array(Float32Array.of(0, 3).buffer);
@@ -201,6 +213,6 @@ export function expectSame(
   const fresh = (): TestArray[] => elements.map((n, i) => fillWhole(dtypes[i], n, seed + 101 * i));
   const [expected, got] = [fresh(), fresh()];
   interpretKernel(kernel, expected, UNIFORMS);
-  runKernel(printed, got, [...UNIFORMS], randomSplit(printed.tasks, seed));
+  runKernel(printed, got, [...UNIFORMS], randomSplit(seed));
   expect(got).toEqual(expected);
 }

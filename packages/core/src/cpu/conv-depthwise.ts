@@ -12,7 +12,7 @@ import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { type Affine, RecordWriter } from "./gemm-record.js";
 import { mergeWalk, type Walk } from "./gemm-spec.js";
 import { tileShape } from "./gemm-tile.js";
-import { CPU_BYTES, type CpuKernel } from "./kernel.js";
+import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
 
 const F32 = CPU_BYTES.float32;
@@ -130,7 +130,7 @@ export function printDepthwise(kernel: ConvKernel, epilogue: EpilogueParts): Cpu
     stencils.map(({ affine }) => affine),
     STENCIL.bytes * stencils.length,
   );
-  return {
+  return oneStage({
     code: {
       key: `depthwise ${isWeightGradient ? "weight gradient" : ""}${fused ? " fused" : ""} ${key}`,
       assemble(shared) {
@@ -145,7 +145,7 @@ export function printDepthwise(kernel: ConvKernel, epilogue: EpilogueParts): Cpu
     tasks,
     scratch,
     ...writer.finish(),
-  };
+  });
 }
 
 /** For each column phase: bytes of zeros, bytes copied, and the byte in a row of the tensor from where. */

@@ -1,6 +1,6 @@
 /** The kernel that copies bytes from buffer 0 to buffer 1: takes a snapshot for a read while later runs are enqueued. */
 
-import type { CpuCode, CpuKernel } from "./kernel.js";
+import { type CpuCode, type CpuKernel, oneStage } from "./kernel.js";
 import { i32, select, WasmModule } from "./wasm/index.js";
 
 /** Bytes of a task: 2 ** PIECE_SHIFT. */
@@ -22,14 +22,15 @@ const code: CpuCode = {
 };
 
 /** Copies `bytes` from `byteOffset` in buffer 0 to the start of buffer 1. */
-export const copyKernel = (byteOffset: number, bytes: number): CpuKernel => ({
-  code,
-  tasks: Math.ceil(bytes / 2 ** PIECE_SHIFT),
-  params: Int32Array.of(0, 0, bytes),
-  addresses: [
-    { word: 0, buffer: 0, byteOffset },
-    { word: 1, buffer: 1, byteOffset: 0 },
-  ],
-  uniforms: [],
-  scratch: 0,
-});
+export const copyKernel = (byteOffset: number, bytes: number): CpuKernel =>
+  oneStage({
+    code,
+    tasks: Math.ceil(bytes / 2 ** PIECE_SHIFT),
+    params: Int32Array.of(0, 0, bytes),
+    addresses: [
+      { word: 0, buffer: 0, byteOffset },
+      { word: 1, buffer: 1, byteOffset: 0 },
+    ],
+    uniforms: [],
+    scratch: 0,
+  });

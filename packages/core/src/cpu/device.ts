@@ -10,7 +10,7 @@ import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
 import { type Kernel, kernelsByKind, type Plan, type PlannedKernel } from "../kernel.js";
 import { copyKernel } from "./copy.js";
-import { CPU_BYTES, type CpuKernel } from "./kernel.js";
+import { CPU_BYTES, type CpuCode, type CpuKernel } from "./kernel.js";
 import { LAYOUT, MAX_THREADS } from "./layout.js";
 import { type Block, Heap } from "./memory.js";
 import { bindProgram, encodeProgram, type LoadedKernel, type Program } from "./program.js";
@@ -70,8 +70,8 @@ interface Resources {
   readonly heap: Heap;
   readonly threads: Threads;
   readonly queue: RunQueue;
-  /** Slots and scratch, shared by all runs, since these follow each other. */
-  workspace: Block | undefined;
+  /** Slots, workspaces and scratch, shared by all runs, since these follow each other. */
+  runMemory: Block | undefined;
 }
 
 export class CpuDevice implements Device {
@@ -99,7 +99,7 @@ export class CpuDevice implements Device {
       heap: new Heap(HEAP_START, HEAP_START + limit, (end) => growTo(memory, end, HEAP_START + limit)),
       threads,
       queue: new RunQueue(memory, threads),
-      workspace: undefined,
+      runMemory: undefined,
     };
   }
 
@@ -285,9 +285,9 @@ export class CpuDevice implements Device {
 
   #allocateBlock(open: Resources, bytes: number, what: string): Block {
     let block = open.heap.allocate(bytes);
-    if (!block && open.workspace) {
-      open.heap.release(open.workspace, open.queue.enqueued);
-      open.workspace = undefined;
+    if (!block && open.runMemory) {
+      open.heap.release(open.runMemory, open.queue.enqueued);
+      open.runMemory = undefined;
       block = open.heap.allocate(bytes);
     }
     if (block) return block;
@@ -303,30 +303,35 @@ export class CpuDevice implements Device {
   }
 
   /** Makes the code of a kernel known to the threads. */
-  #load({ queue, threads }: Resources, kernel: CpuKernel, use: KernelUse): LoadedKernel {
+  #load(open: Resources, kernel: CpuKernel, use: KernelUse): LoadedKernel {
     const { name, ...rest } = use;
-    let index = this.#functions.get(kernel.code.key);
-    if (index === undefined) {
-      const bytes = kernel.code.assemble(threads.shared);
-      if (bytes.length > 2 * MAX_COMMAND_WORDS)
-        throw new DeviceError(`kernel ${name} is ${bytes.length} bytes of code, more than the cpu device takes`);
-      index = this.#functions.size;
-      queue.load(index, bytes);
-      this.#functions.set(kernel.code.key, index);
-    }
+    const stages = kernel.stages.map((stage) => ({ stage, function: this.#functionOf(open, stage.code, name) }));
     let number = this.#nameNumbers.get(name);
     if (number === undefined) {
       number = this.#names.push(name) - 1;
       this.#nameNumbers.set(name, number);
     }
-    return { kernel, function: index, name: number, ...rest };
+    return { stages, workspace: kernel.workspace, name: number, ...rest };
+  }
+
+  /** The number of the function that this code, of kernel `name`, is to the threads. */
+  #functionOf({ queue, threads }: Resources, code: CpuCode, name: string): number {
+    const known = this.#functions.get(code.key);
+    if (known !== undefined) return known;
+    const bytes = code.assemble(threads.shared);
+    if (bytes.length > 2 * MAX_COMMAND_WORDS)
+      throw new DeviceError(`kernel ${name} is ${bytes.length} bytes of code, more than the cpu device takes`);
+    const index = this.#functions.size;
+    queue.load(index, bytes);
+    this.#functions.set(code.key, index);
+    return index;
   }
 
   #enqueue(open: Resources, program: Program, externals: readonly CpuBuffer[], uniforms: Uint32Array): void {
     if (program.commands.length === 0) return;
     const { queue, threads } = open;
     const bytes = program.slotBytes + threads.count * program.scratch;
-    const slots = this.#workspace(open, bytes);
+    const slots = this.#runMemory(open, bytes);
     queue.run(
       bindProgram(program, {
         externals: externals.map((b) => b.block.address),
@@ -339,15 +344,15 @@ export class CpuDevice implements Device {
     this.#peak = Math.max(this.#peak, this.#bytes + bytes);
   }
 
-  /** Address of at least `bytes` for the slots and scratch of the next run. */
-  #workspace(open: Resources, bytes: number): number {
+  /** Address of at least `bytes` for the slots, workspaces and scratch of the next run. */
+  #runMemory(open: Resources, bytes: number): number {
     if (bytes === 0) return 0;
-    if (open.workspace && open.workspace.size < bytes) {
-      open.heap.release(open.workspace, open.queue.enqueued);
-      open.workspace = undefined;
+    if (open.runMemory && open.runMemory.size < bytes) {
+      open.heap.release(open.runMemory, open.queue.enqueued);
+      open.runMemory = undefined;
     }
-    open.workspace ??= this.#allocateBlock(open, bytes, "the slots and scratch of a run");
-    return open.workspace.address;
+    open.runMemory ??= this.#allocateBlock(open, bytes, "the slots and scratch of a run");
+    return open.runMemory.address;
   }
 }
 

@@ -10,7 +10,7 @@ import { planBlocks } from "./gemm-plan.js";
 import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
 import { asThin, thinKernel } from "./gemm-thin.js";
 import { tileShape } from "./gemm-tile.js";
-import type { CpuKernel } from "./kernel.js";
+import { type CpuKernel, oneStage } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
 
 /** Refuses what panels cannot be packed from. */
@@ -42,7 +42,7 @@ export function contractionKernel(contractions: readonly Contraction[], epilogue
     contractions.map(({ affine }) => affine),
     FIELDS.bytes * parts.length,
   );
-  return {
+  return oneStage({
     code: {
       key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${fetchKey(a)} ${fetchKey(b)} ${key}`,
       assemble(shared) {
@@ -54,5 +54,5 @@ export function contractionKernel(contractions: readonly Contraction[], epilogue
     },
     tasks: parts.reduce((sum, { plan }) => sum + plan.tasks, 0),
     ...writeParams(parts, epilogue.bases, shape, epilogue.uniforms),
-  };
+  });
 }

@@ -7,7 +7,7 @@ import { type BlockPlan, roundUp } from "./gemm-plan.js";
 import { type Affine, type AffineBase, RecordWriter, recordLayout } from "./gemm-record.js";
 import { type Contraction, isIrregular, mergeWalk, type Operand, type Placement, type Walk } from "./gemm-spec.js";
 import type { TileShape } from "./gemm-tile.js";
-import { CPU_BYTES, type CpuKernel } from "./kernel.js";
+import { CPU_BYTES, type CpuStage } from "./kernel.js";
 
 /** The cut: tasks, items and items a task, blocks along m and n, sizes of blocks and of the whole. */
 const CUT = ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt", "m", "n", "k"] as const;
@@ -39,7 +39,7 @@ export function writeParams(
   bases: readonly AffineBase[],
   { mr, nr }: TileShape,
   uniforms: readonly number[],
-): Pick<CpuKernel, "params" | "addresses" | "uniforms" | "scratch"> {
+): Pick<CpuStage, "params" | "addresses" | "uniforms" | "scratch"> {
   const writer = new RecordWriter(FIELDS, parts.length, uniforms);
   let scratch = 0;
   parts.forEach(({ contraction: c, plan }, part) => {

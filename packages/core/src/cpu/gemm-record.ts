@@ -4,7 +4,7 @@
  */
 
 import { mergeWalk, type Walk } from "./gemm-spec.js";
-import type { CpuKernel } from "./kernel.js";
+import type { CpuAddress, CpuStage } from "./kernel.js";
 import { i32, type Local, type Value } from "./wasm/index.js";
 
 /** A list of named words. */
@@ -31,7 +31,7 @@ export interface Affine {
 
 /** What an affine value counts: elements of a buffer, or, without a buffer, just numbers, below `size` if there is one. */
 export interface AffineBase {
-  readonly buffer?: number;
+  readonly buffer?: CpuAddress["buffer"];
   /** Of one element; 1 for numbers. */
   readonly bytes: number;
   readonly size?: number;
@@ -51,7 +51,7 @@ export const innerSize = (block: Local<"i32">): Value<"i32"> => i32.load(block);
 /** Writes records, then uniforms, then lists and blocks as they are asked for. */
 export class RecordWriter<F extends string> {
   readonly #words: number[];
-  readonly #addresses: { word: number; buffer: number; byteOffset: number }[] = [];
+  readonly #addresses: CpuAddress[] = [];
   readonly #uniforms: { word: number; slot: number }[] = [];
   readonly #lists = new Map<string, number>();
 
@@ -70,7 +70,7 @@ export class RecordWriter<F extends string> {
     this.#words[this.#at(record, name)] = value;
   }
 
-  address(record: number, name: F, buffer: number, byteOffset: number): void {
+  address(record: number, name: F, buffer: CpuAddress["buffer"], byteOffset: number): void {
     this.#addresses.push({ word: this.#at(record, name), buffer, byteOffset });
   }
 
@@ -122,7 +122,7 @@ export class RecordWriter<F extends string> {
     return 4 * at;
   }
 
-  finish(): Pick<CpuKernel, "params" | "addresses" | "uniforms"> {
+  finish(): Pick<CpuStage, "params" | "addresses" | "uniforms"> {
     return { params: Int32Array.from(this.#words), addresses: this.#addresses, uniforms: this.#uniforms };
   }
 }

@@ -10,7 +10,7 @@ import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { RecordWriter, recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
 import { type Contraction, isIrregular, mergeWalk, type Operand, type Walk } from "./gemm-spec.js";
-import { CPU_BYTES, type CpuKernel } from "./kernel.js";
+import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
 import { call, f32, f32x4, i32, v128, type WasmFunction, WasmModule } from "./wasm/index.js";
 
 const THIN = recordLayout([
@@ -93,7 +93,7 @@ export function thinKernel({ contraction, dense }: Thin, epilogue: EpilogueParts
   }
   writer.put(0, "epilogue", writer.block(affine, epilogue.bases));
   const { key, print } = epilogue.printer([affine], THIN.bytes);
-  return {
+  return oneStage({
     code: {
       key: `thin ${dense} ${key}`,
       assemble(shared) {
@@ -106,7 +106,7 @@ export function thinKernel({ contraction, dense }: Thin, epilogue: EpilogueParts
     tasks: numbers.tasks,
     scratch,
     ...writer.finish(),
-  };
+  });
 }
 
 /** dots(c, x, k, matrix, lanes): four dot products of length k with what lies at the first four lanes. */

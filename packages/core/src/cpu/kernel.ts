@@ -1,7 +1,10 @@
 /**
- * What the printers of the cpu device give for one kernel: WebAssembly that is shared by all kernels of the same
- * structure, and the numbers that make it this kernel. Shapes, strides and offsets are parameters, not code, so that
- * few functions get hot.
+ * What the printers of the cpu device give for one kernel: stages, each of them WebAssembly that is shared by all stages
+ * of the same structure, and the numbers that make it this one. Shapes, strides and offsets are parameters, not code, so
+ * that few functions get hot.
+ *
+ * Most kernels are one stage. Several are for algorithms that transform an operand once for all tasks: a stage begins
+ * when all tasks of the one before are done, and what passes from one to the next lies in the kernel's workspace.
  */
 
 /** A WebAssembly module with one export `run(params: i32, begin: i32, end: i32, scratch: i32)`, which imports the
@@ -14,18 +17,34 @@ export interface CpuCode {
 }
 
 export interface CpuKernel {
+  /** Executed in order. */
+  readonly stages: readonly CpuStage[];
+  /** Bytes that all threads and stages share; they live while this kernel runs, and begin with anything. */
+  readonly workspace: number;
+}
+
+/** A word that receives the byte address of buffer `buffer` (the kernel's own numbering) plus `byteOffset`. */
+export interface CpuAddress {
+  readonly word: number;
+  readonly buffer: number | "workspace";
+  readonly byteOffset: number;
+}
+
+export interface CpuStage {
   readonly code: CpuCode;
   /** Independent pieces of work: any split of [0, tasks) over threads gives the same bits. */
   readonly tasks: number;
   /** 32-bit words at `params`. */
   readonly params: Int32Array;
-  /** Words that receive the byte address of buffer `buffer` (the kernel's own numbering) plus `byteOffset`. */
-  readonly addresses: readonly { readonly word: number; readonly buffer: number; readonly byteOffset: number }[];
+  readonly addresses: readonly CpuAddress[];
   /** Words that receive the bits of plan uniform `slot`. */
   readonly uniforms: readonly { readonly word: number; readonly slot: number }[];
   /** Bytes that each thread needs at `scratch`, 64-byte aligned. */
   readonly scratch: number;
 }
+
+/** A kernel that needs no workspace, since it is done at once. */
+export const oneStage = (stage: CpuStage): CpuKernel => ({ stages: [stage], workspace: 0 });
 
 /** Bytes an element takes in the memory of the cpu device. */
 export const CPU_BYTES = { float32: 4, float16: 2, int32: 4, uint8: 1, bool: 1 } as const;

@@ -1,6 +1,6 @@
 /**
  * The fixed start of the cpu device's memory: control words, then the ring of commands through which the host talks to
- * its threads. Everything that outgrows it (buffers, slots, scratch) lies above, in the heap.
+ * its threads. Everything that outgrows it (buffers, slots, workspaces, scratch) lies above, in the heap.
  *
  * Numbers are indices of 32-bit words unless said otherwise. Words that different threads write often lie in different
  * cache lines. `position`s count the words ever written to the ring, modulo 2³².

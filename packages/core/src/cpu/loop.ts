@@ -8,7 +8,7 @@ import { postorder } from "../expr.js";
 import type { LoopKernel } from "../kernel.js";
 import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
-import type { CpuKernel } from "./kernel.js";
+import { type CpuKernel, oneStage } from "./kernel.js";
 import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
 import { structureOf } from "./loop-structure.js";
@@ -33,12 +33,12 @@ export function printLoop(kernel: LoopKernel): CpuKernel {
   const { tasks, words } = divide(normal);
   for (const name of ["units", "unitsPerTask", "rows", "chunk"] as const) params.word(words[name]);
   const structure = structureOf(normal, params);
-  return {
+  return oneStage({
     code: { key: `loop ${keyOf(structure)}`, assemble: (shared) => assembleLoop(structure, shared) },
     tasks,
     scratch: 0,
     ...params.finish(),
-  };
+  });
 }
 
 /** Cuts the rows, and where rows are few and lanes run along them also the lanes' dimension, into tasks. */

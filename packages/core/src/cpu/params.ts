@@ -1,6 +1,6 @@
 /** The parameter block of a kernel under construction: numbers that are known, and those that the device fills in. */
 
-import type { CpuKernel } from "./kernel.js";
+import type { CpuAddress, CpuStage } from "./kernel.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 
@@ -12,7 +12,7 @@ export function f32Bits(value: number): number {
 
 export class Params {
   private readonly words: number[] = [];
-  readonly addresses: { word: number; buffer: number; byteOffset: number }[] = [];
+  readonly addresses: CpuAddress[] = [];
   readonly uniforms: { word: number; slot: number }[] = [];
   private readonly slots = new Map<number, number>();
 
@@ -22,7 +22,7 @@ export class Params {
   }
 
   /** A word that will hold the address of the buffer plus `byteOffset`. */
-  address(buffer: number, byteOffset: number): number {
+  address(buffer: CpuAddress["buffer"], byteOffset: number): number {
     const word = this.word(0);
     this.addresses.push({ word, buffer, byteOffset });
     return word;
@@ -39,8 +39,8 @@ export class Params {
     return word;
   }
 
-  /** The parts of a `CpuKernel` that come from here. */
-  finish(): Pick<CpuKernel, "params" | "addresses" | "uniforms"> {
+  /** The parts of a `CpuStage` that come from here. */
+  finish(): Pick<CpuStage, "params" | "addresses" | "uniforms"> {
     return { params: Int32Array.from(this.words), addresses: this.addresses, uniforms: this.uniforms };
   }
 }

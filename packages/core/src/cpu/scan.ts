@@ -3,7 +3,7 @@
 import { scalarOf } from "../expr.js";
 import type { ScanKernel } from "../kernel.js";
 import { storeOne } from "./elements.js";
-import type { CpuKernel } from "./kernel.js";
+import { type CpuKernel, oneStage } from "./kernel.js";
 import { castLanes, type Lanes } from "./lanes.js";
 import { Params } from "./params.js";
 import { printRowWalk, type RowWalk, rowWalk } from "./row-walk.js";
@@ -13,12 +13,12 @@ export function printScan(kernel: ScanKernel): CpuKernel {
   const params = new Params();
   const length = params.word(kernel.length);
   const { walk, tasks } = rowWalk(params, kernel.rows, kernel.length, [kernel.source, kernel.target]);
-  return {
+  return oneStage({
     code: { key: `scan ${JSON.stringify(walk)}`, assemble: (shared) => assemble(walk, length, shared) },
     tasks,
     scratch: 0,
     ...params.finish(),
-  };
+  });
 }
 
 /** A running total, and the code that adds a value to it and gives it back in all lanes. */

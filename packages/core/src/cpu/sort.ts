@@ -7,7 +7,7 @@
 import { scalarOf } from "../expr.js";
 import type { SortKernel } from "../kernel.js";
 import { storeOne } from "./elements.js";
-import type { CpuKernel } from "./kernel.js";
+import { type CpuKernel, oneStage } from "./kernel.js";
 import { castLanes, type Lanes } from "./lanes.js";
 import { Params } from "./params.js";
 import { printRowWalk, type RowAccess, type RowWalk, rowWalk } from "./row-walk.js";
@@ -31,7 +31,7 @@ export function printSort(kernel: SortKernel): CpuKernel {
   const words = { length: params.word(kernel.length), take: params.word(kernel.take) };
   const { walk, tasks } = rowWalk(params, kernel.rows, kernel.length, [kernel.source, kernel.target]);
   const { descending } = kernel;
-  return {
+  return oneStage({
     code: {
       key: `sort ${descending} ${JSON.stringify(walk)}`,
       assemble: (shared) => assemble(walk, words, descending, shared),
@@ -39,7 +39,7 @@ export function printSort(kernel: SortKernel): CpuKernel {
     tasks,
     scratch: 16 * kernel.length,
     ...params.finish(),
-  };
+  });
 }
 
 /** An i32 that is ordered as the values are: both zeros are equal, NaN is the largest. */
