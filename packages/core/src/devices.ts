@@ -1,9 +1,12 @@
-/** The devices that can be had by name, and which of them `auto` is. */
+/**
+ * The devices that can be had, by name or by function, and which of them `auto` is. WebGPU is a third of all modules, so
+ * it is loaded when it is first asked for: 25 ms that a start on the cpu device does not take.
+ */
 
 import { createCpuDevice } from "./cpu/index.js";
 import type { Device } from "./device.js";
 import { DeviceError, NoAdapterError } from "./errors.js";
-import { createWebGpuDevice } from "./webgpu/index.js";
+import type { AdapterReports, WebGpuDeviceOptions } from "./webgpu/index.js";
 
 export interface StartOptions {
   /** Worker threads of the cpu device; by default the number of cores. */
@@ -11,6 +14,15 @@ export interface StartOptions {
   /** Most bytes that tensors and workspaces may take on the device. */
   memoryLimit?: number;
 }
+
+/** Starts the webgpu device. Rejects with an `ArgumentError` for options out of range, and with a `DeviceError` where there
+ *  is no adapter; it says what to do. */
+export const createWebGpuDevice = async (options: WebGpuDeviceOptions = {}): Promise<Device> =>
+  (await import("./webgpu/index.js")).startWebGpuDevice(options);
+
+/** What adapters there are for the webgpu device. Does not reject. */
+export const describeAdapters = async (): Promise<AdapterReports> =>
+  (await import("./webgpu/index.js")).describeAdapters();
 
 export const DEVICE_NAMES = ["auto", "cpu", "webgpu"] as const;
 export type DeviceName = (typeof DEVICE_NAMES)[number];

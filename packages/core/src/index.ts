@@ -6,7 +6,7 @@ export { isGradEnabled, noGrad } from "./context.js";
 export { createCpuDevice } from "./cpu/index.js";
 export * from "./create.js";
 export type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "./device.js";
-export type { DeviceName } from "./devices.js";
+export { createWebGpuDevice, type DeviceName, describeAdapters } from "./devices.js";
 export * from "./dtype.js";
 export type { Stats } from "./engine.js";
 export * from "./errors.js";
@@ -18,14 +18,7 @@ export { manualSeed, nextDraw } from "./ops/random.js";
 export * from "./scope.js";
 export * from "./session.js";
 export { type Operand, type ReduceOptions, Tensor } from "./tensor.js";
-export {
-  type AdapterReport,
-  type AdapterReports,
-  createWebGpuDevice,
-  describeAdapters,
-  type WebGpuDeviceOptions,
-  type WebGpuLimits,
-} from "./webgpu/index.js";
+export type { AdapterReport, AdapterReports, WebGpuDeviceOptions, WebGpuLimits } from "./webgpu/index.js";
 
 import type { Tensor } from "./tensor.js";
 

@@ -327,7 +327,7 @@ it("leaves Node's modules out of what browsers load", () => {
   const dist = new URL("../dist/", import.meta.url);
   const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => /^cpu\/.*\.js$/.test(file));
   expect(files.length).toBeGreaterThan(8);
-  for (const file of [...files, "platform/browser.js"])
+  for (const file of [...files, "platform/browser.js", "platform/navigator.js"])
     expect(readFileSync(new URL(file, dist), "utf8"), file).not.toMatch(/from "node:|platform\/node/);
 });
 

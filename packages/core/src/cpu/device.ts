@@ -103,8 +103,8 @@ export class CpuDevice implements Device {
     };
   }
 
-  /** Starts a device whose kernels are printed by `print`. */
-  static async start(options: CpuDeviceOptions, print: Printer): Promise<CpuDevice> {
+  /** Starts a device whose kernels are printed by `printer`. */
+  static async start(options: CpuDeviceOptions, printer: Printer | Promise<Printer>): Promise<CpuDevice> {
     const {
       threads = Math.min(platform.cores, DEFAULT_THREADS),
       memoryLimit = HIGHEST_LIMIT,
@@ -117,14 +117,15 @@ export class CpuDevice implements Device {
     if (platform.threads && !inline) {
       try {
         const space = reserve(limit, true);
-        return new CpuDevice(print, space, await startWorkers(space.memory, threads));
+        const [print, workers] = await Promise.all([printer, startWorkers(space.memory, threads)]);
+        return new CpuDevice(print, space, workers);
       } catch (error) {
         // A page's policy may forbid workers made of text, and a browser may refuse so much shared memory.
         if (!(error instanceof DeviceError)) throw error;
       }
     }
     const space = reserve(limit, false);
-    return new CpuDevice(print, space, startInline(space.memory));
+    return new CpuDevice(await printer, space, startInline(space.memory));
   }
 
   /** Threads that execute kernels; 0 once the device is closed. */

@@ -1,7 +1,6 @@
 /** The host is a browser, or another runtime with the web's interfaces: Web Workers, where memory may be shared. */
 
-import { NoAdapterError } from "../errors.js";
-import type { AdapterRequest, Platform } from "./platform.js";
+import type { Platform } from "./platform.js";
 
 const channel = typeof MessageChannel === "undefined" ? undefined : new MessageChannel();
 const tasks: (() => void)[] = [];
@@ -34,25 +33,4 @@ export const platform: Platform = {
     tasks.push(task);
     channel.port2.postMessage(undefined);
   },
-  async adapterRoutes() {
-    const gpu = globalThis.navigator?.gpu;
-    if (!gpu)
-      throw new NoAdapterError(
-        globalThis.isSecureContext === false
-          ? "there is no WebGPU in a page that is not secure; serve it over https, or from localhost"
-          : "this browser has no WebGPU; use a current Chrome, Edge, Safari or Firefox, or the cpu device",
-      );
-    return (["core", "compatibility"] as const).map((featureLevel) => {
-      const request: AdapterRequest = { powerPreference: "high-performance", featureLevel };
-      return {
-        name: featureLevel === "core" ? "the browser" : "the browser, compatibility mode",
-        featureLevel,
-        requestAdapter: () => gpu.requestAdapter(request),
-      };
-    });
-  },
-  hasGraphicsCard: () => true,
-  adapterAdvice:
-    "Turn hardware acceleration on in the browser's settings, update the graphics driver, and see chrome://gpu or " +
-    "about:support; or use the cpu device",
 };

@@ -3,7 +3,7 @@
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { NoAdapterError } from "../errors.js";
-import type { AdapterRequest, AdapterRoute, FeatureLevel } from "./platform.js";
+import type { AdapterRequest, AdapterRoute, Adapters, FeatureLevel } from "./adapters.js";
 
 /** The package's part that is used; its own types would bring another version of the DOM's. */
 interface Dawn {
@@ -25,7 +25,7 @@ const instances = new Map<string, GPU>();
 /** What OpenGL ES needs in order to work without a display, and to be silent about it. */
 const HEADLESS = { XDG_RUNTIME_DIR: tmpdir(), EGL_PLATFORM: "surfaceless" };
 
-export async function adapterRoutes(): Promise<readonly AdapterRoute[]> {
+async function routes(): Promise<readonly AdapterRoute[]> {
   const dawn = await load();
   const route = (backend: string | undefined, featureLevel: FeatureLevel): AdapterRoute => {
     const request: AdapterRequest = { powerPreference: "high-performance", featureLevel };
@@ -86,7 +86,7 @@ function inEnvironment<T>(act: () => T): T {
 }
 
 /** On Linux a card that programs may use is a device file: of the kernel's own drivers, of NVIDIA's, or of WSL's. */
-export const hasGraphicsCard = (): boolean =>
+const hasGraphicsCard = (): boolean =>
   process.platform !== "linux" ||
   hasDeviceFile("/dev", /^(nvidia\d|dxg$|kgsl|mali)/) ||
   hasDeviceFile("/dev/dri", /^renderD/);
@@ -100,10 +100,12 @@ function hasDeviceFile(folder: string, name: RegExp): boolean {
 }
 
 /** Dawn looks for libvulkan.so.1, and for libEGL.so, which Debian has in a package for developers. */
-export const ADAPTER_ADVICE =
+const ADVICE =
   process.platform === "linux"
     ? "For a GPU install its driver with Vulkan, on Debian libvulkan1 and nvidia-driver (NVIDIA) or mesa-vulkan-drivers " +
       "(AMD, Intel), and check with vulkaninfo. For a software adapter install libvulkan1 and chromium and set " +
       "VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json, or install libegl-dev and libgl1-mesa-dri. Or use the " +
       "cpu device"
     : "Update the graphics driver, or use the cpu device";
+
+export const adapters: Adapters = { routes, hasGraphicsCard, advice: ADVICE };

@@ -1,10 +1,9 @@
-/** The host is Node: `node:worker_threads`, and WebGPU by the npm package `webgpu`. */
+/** The host is Node: `node:worker_threads`. */
 
 import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
-import { ADAPTER_ADVICE, adapterRoutes, hasGraphicsCard } from "./dawn.js";
 import type { Platform } from "./platform.js";
 
 let collect: (() => void) | undefined;
@@ -48,7 +47,4 @@ export const platform: Platform = {
     collect();
   },
   macrotask: (task) => void setImmediate(task),
-  adapterRoutes,
-  hasGraphicsCard,
-  adapterAdvice: ADAPTER_ADVICE,
 };

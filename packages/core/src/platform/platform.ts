@@ -1,27 +1,10 @@
-/** What devices ask of the program that hosts them; `node.ts` and `browser.ts` answer. */
+/** What the core asks of the program that hosts it; `node.ts` and `browser.ts` answer. */
 
 /** A running worker thread. */
 export interface WorkerThread {
   /** Whether the thread keeps the process from exiting. A new thread does. */
   keepAlive(keep: boolean): void;
   terminate(): void;
-}
-
-export type FeatureLevel = "core" | "compatibility";
-
-/** What is asked of `GPU.requestAdapter`. The DOM's types do not know the level yet. */
-export interface AdapterRequest extends GPURequestAdapterOptions {
-  readonly featureLevel: FeatureLevel;
-}
-
-/** A way to a WebGPU adapter. */
-export interface AdapterRoute {
-  /** Where it leads, in words. */
-  readonly name: string;
-  /** The least that the adapter is capable of. */
-  readonly featureLevel: FeatureLevel;
-  /** Rejects with a `NoAdapterError` that says more than that there is none. */
-  requestAdapter(): Promise<GPUAdapter | null>;
 }
 
 export interface Platform {
@@ -43,13 +26,4 @@ export interface Platform {
   collectGarbage(): void;
   /** Runs `task` soon, after the events that already wait. */
   macrotask(task: () => void): void;
-  /**
-   * The ways to a WebGPU adapter, the best first. Rejects with a `NoAdapterError` where there is no WebGPU at all; it says
-   * what to do.
-   */
-  adapterRoutes(): Promise<readonly AdapterRoute[]>;
-  /** Whether there may be a graphics card: where there is surely none, a software adapter need not be looked behind. */
-  hasGraphicsCard(): boolean;
-  /** What to do where WebGPU is there and no route leads to the adapter that is wanted. */
-  readonly adapterAdvice: string;
 }

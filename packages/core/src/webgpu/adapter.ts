@@ -1,8 +1,8 @@
 /** Which adapters can be had, and which of them to take. */
 
-import { platform } from "#platform";
+import { adapters } from "#platform/adapters";
 import { NoAdapterError } from "../errors.js";
-import type { AdapterRoute } from "../platform/platform.js";
+import type { AdapterRoute } from "../platform/adapters.js";
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
 
@@ -18,21 +18,21 @@ export interface Found {
 
 /** The adapter for a device: hardware if there is some, else software unless "hardware" is asked for. */
 export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdapter> {
-  if (wanted === "hardware" && !platform.hasGraphicsCard())
+  if (wanted === "hardware" && !adapters.hasGraphicsCard())
     throw new NoAdapterError(
-      `there is no hardware adapter for the webgpu device: this machine shows no graphics card. ${platform.adapterAdvice}`,
+      `there is no hardware adapter for the webgpu device: this machine shows no graphics card. ${adapters.advice}`,
     );
   const software: Found[] = [];
   for await (const found of findAdapters()) {
     if (!isSoftware(found.adapter.info)) return found.adapter;
     software.push(found);
-    if (!platform.hasGraphicsCard()) break;
+    if (!adapters.hasGraphicsCard()) break;
   }
   if (software.length === 0) throw new NoAdapterError(noAdapter());
   if (wanted === "any") return software[0].adapter;
   throw new NoAdapterError(
     `there is no hardware adapter for the webgpu device, only ${nameOf(software[0].adapter.info)}, which runs on the ` +
-      `processor; ask for adapter "any" to take it. ${platform.adapterAdvice}`,
+      `processor; ask for adapter "any" to take it. ${adapters.advice}`,
   );
 }
 
@@ -40,7 +40,7 @@ export async function chooseAdapter(wanted: "hardware" | "any"): Promise<GPUAdap
 export async function* findAdapters(): AsyncGenerator<Found> {
   const seen = new Set<string>();
   let problem: unknown;
-  for (const route of await platform.adapterRoutes()) {
+  for (const route of await adapters.routes()) {
     const adapter = await route.requestAdapter().catch((error: unknown) => {
       problem ??= error;
       return null;
@@ -55,7 +55,7 @@ export async function* findAdapters(): AsyncGenerator<Found> {
   if (problem && seen.size === 0) throw problem;
 }
 
-export const noAdapter = (): string => `there is no adapter for the webgpu device. ${platform.adapterAdvice}`;
+export const noAdapter = (): string => `there is no adapter for the webgpu device. ${adapters.advice}`;
 
 export const nameOf = ({ description, device, architecture, vendor }: GPUAdapterInfo): string =>
   description || device || [vendor, architecture].filter(Boolean).join(" ") || "an adapter without a name";

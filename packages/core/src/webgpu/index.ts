@@ -8,7 +8,5 @@ import { printKernel } from "./wgsl/print.js";
 export type { WebGpuDeviceOptions, WebGpuLimits } from "./options.js";
 export { type AdapterReport, type AdapterReports, describeAdapters } from "./report.js";
 
-/** Starts the webgpu device. Rejects with an `ArgumentError` for options out of range, and with a `DeviceError` where there
- *  is no adapter; it says what to do. */
-export const createWebGpuDevice = (options: WebGpuDeviceOptions = {}): Promise<Device> =>
+export const startWebGpuDevice = (options: WebGpuDeviceOptions): Promise<Device> =>
   WebGpuDevice.start(options, printKernel);
