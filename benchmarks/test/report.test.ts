@@ -5,7 +5,7 @@ import { formatReport, layOut, makeReport } from "../dist/report.js";
 
 const setting = { device: "cpu", threads: 2, node: "20.20.2", runs: 7, rounds: 1 };
 const ours = [
-  { name: "matmul 1024³", ms: 40, gflops: 53.7, kernels: 1, peakBytes: 12_582_912 },
+  { name: "matmul 1024³", ms: 40, gflops: 53.7, gigabytes: 8, kernels: 1, peakBytes: 12_582_912 },
   { name: "small CNN step", ms: 25.04, kernels: 31.2, peakBytes: 40e6 },
 ];
 const peers = [
@@ -38,9 +38,9 @@ describe("formatReport", () => {
     expect(formatReport(makeReport(setting, ours, peers)).split("\n")).toEqual([
       "Kindling on cpu, 2 threads, Node 20.20.2: medians of 7",
       "",
-      "                  ms  GFLOP/s  kernels  peak MB  [1] ms  ratio  [2] ms  ratio",
-      "matmul 1024³    40.0     53.7        1       13    10.0   4.00    50.0   0.80",
-      "small CNN step  25.0        –       31       40       –      –       –      –",
+      "                  ms  GFLOP/s  GB/s  kernels  peak MB  [1] ms  ratio  [2] ms  ratio",
+      "matmul 1024³    40.0     53.7   8.0        1       13    10.0   4.00    50.0   0.80",
+      "small CNN step  25.0        –     –       31       40       –      –       –      –",
       "",
       "[1] PyTorch; ratio = our time / theirs",
       "[2] onnxruntime-web; ratio = our time / theirs",
