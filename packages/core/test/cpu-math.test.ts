@@ -67,7 +67,7 @@ const linear = (low: number, high: number, count = 200_000): Float32Array =>
 
 describe("elementary functions", () => {
   const table: [string, Printed, (x: number) => number, Float32Array[], number][] = [
-    ["exp", math.exp, Math.exp, [sweep(1e-10, 1e3), linear(-104, 89)], 1.0],
+    ["exp", math.exp, Math.exp, [sweep(1e-10, 1e3), linear(-104, 89)], 1.1],
     ["expm1", math.expm1, Math.expm1, [sweep(1e-40, 1e3), linear(-20, 89), linear(-1, 1)], 1.7],
     ["log", math.log, Math.log, [sweep(1e-45, 3e38), linear(0.4, 2.5)], 0.9],
     ["log1p", math.log1p, Math.log1p, [sweep(1e-40, 3e38), linear(-0.99999, 2)], 1.2],

@@ -261,7 +261,7 @@ function printElements(f: FunctionBuilder, anatomy: Anatomy, turn: Turn): void {
   const results = new Map<Expr, Lanes>();
   for (const e of postorder([value])) {
     const args = e.args.map((a) => results.get(a)!);
-    results.set(e, e.op === "const" ? constantLanes(e.type, e.value) : f.let(leafOr(e, args)));
+    results.set(e, e.op === "const" ? f.constant(constantLanes(e.type, e.value)) : f.let(leafOr(e, args)));
   }
   function leafOr(e: Expr, args: readonly Lanes[]): Lanes {
     switch (e.op) {

@@ -117,7 +117,7 @@ export class LoopValues {
     const { op, type, value } = node;
     switch (op) {
       case "const":
-        return constantLanes(type, value);
+        return this.f.constant(constantLanes(type, value));
       case "param": {
         const lanes = v128.load32Splat(this.params, 4 * value);
         return type === "bool" ? i32x4.ne(lanes, v128.zero) : lanes;

@@ -72,7 +72,10 @@ function emitCall<P extends readonly ValType[]>(
 /** The statements of one function. */
 export class FunctionBuilder {
   readonly code = new Bytes();
+  /** What runs before `code`. */
+  readonly prologue = new Bytes();
   readonly locals: ValType[] = [];
+  private readonly constants = new Map<string, Local<"v128">>();
   private depth = 0;
 
   constructor(private readonly params: readonly ValType[]) {}
@@ -96,6 +99,23 @@ export class FunctionBuilder {
   let<T extends ValType>(value: Value<T>): Local<T> {
     const local = this.local(value.type);
     this.set(local, value as Operand<T>);
+    return local;
+  }
+
+  /**
+   * A variable that holds a constant vector from the start of the function on. V8 builds a vector constant by three
+   * instructions wherever one is written; a variable costs one at most, and none where a register is free.
+   */
+  constant(value: Value<"v128">): Local<"v128"> {
+    const code = new Bytes();
+    value.emit(code);
+    const key = code.view().join();
+    let local = this.constants.get(key);
+    if (!local) {
+      local = this.local("v128");
+      this.constants.set(key, local);
+      this.prologue.raw(code.view()).u8(0x21).u32(local.index);
+    }
     return local;
   }
 
@@ -254,7 +274,7 @@ export class WasmModule {
     }
     whole.u32(runs.length);
     for (const run of runs) whole.u32(run.count).u8(TYPE_BYTE[run.type]);
-    whole.raw(f.code.view());
+    whole.raw(f.prologue.view()).raw(f.code.view());
     const index = this.functions.push({ type: this.signature(params, result), body: whole }) - 1;
     return { index, params, result };
   }
