@@ -1,4 +1,4 @@
-"""The PyTorch peer: reads a JSON list of tasks on stdin, prints a JSON line {name, ms} for each (see tasks.d.ts).
+"""The PyTorch peer: reads tasks on stdin, a line each, and answers each with a line {name, ms} (see tasks.d.ts).
 
 Run by the benchmark runner with the system's Python: pytorch.py --runs 7 --threads 2
 """
@@ -18,6 +18,13 @@ import torchvision
 from torch import nn
 
 WARM_UP = 3
+
+
+def shapes(result):
+    """The shapes of what a task gave, in the runner's words; None where it gave no tensors."""
+    if isinstance(result, torch.Tensor):
+        return f"[{','.join(map(str, result.shape))}]"
+    return " ".join(filter(None, map(shapes, result or []))) or None
 
 
 def median_ms(run, runs):
@@ -99,7 +106,8 @@ BUILDERS = {"matmul": matmul, "conv2d": conv2d, "elementwise": elementwise.prepa
 
 def measure(task, runs):
     if task["op"] != "checkpoint":
-        return {"ms": median_ms(BUILDERS[task["op"]](task), runs)}
+        run = BUILDERS[task["op"]](task)
+        return {"check": shapes(run()), "ms": median_ms(run, runs)}
     if (reason := checkpoint.cannot(task)) is not None:
         return {"cannot": reason}
     state = torch.load(task["file"]) if task["action"] == "save" else None
@@ -120,7 +128,8 @@ def main():
     torch.manual_seed(0)
     allocator = ", jemalloc" if "jemalloc" in os.environ.get("LD_PRELOAD", "") else ""
     print(json.dumps({"peer": f"PyTorch {torch.__version__}, {options.threads} threads{allocator}"}), flush=True)
-    for task in json.load(sys.stdin):
+    for line in sys.stdin:
+        task = json.loads(line)
         learns = task.get("pass") in ("train", "head") or task["op"] == "smallCnn"
         with torch.set_grad_enabled(learns):
             print(json.dumps({"name": task["name"], **measure(task, options.runs)}), flush=True)

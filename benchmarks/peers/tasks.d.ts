@@ -1,8 +1,8 @@
-// What the runner and its peers say to each other: a JSON list of tasks on stdin, JSON lines on stdout.
+// What the runner and those that it times say to each other, in lines of JSON over stdin and stdout.
 //
-// The first line names the peer, `{ peer }`; then comes one line a task, in order: `{ name, ms }` with the median time,
-// or `{ name, cannot }` with the reason. `check` is a digest of what the work gave, where the task defines one: the
-// runner fails where ours is another.
+// The first line of an answerer names it, `{ peer }`. Then it answers one task after another: `{ name, ms }` with the
+// median time, or `{ name, cannot }` with the reason. `check` tells what the work gave: shapes of the results (`[8,1000]`,
+// separated by spaces), or a digest where the task defines one; the runner fails where ours is another.
 
 /** One thing to time. Every tensor is float32; pictures are square. */
 export type PeerTask = { name: string } & (
@@ -105,7 +105,15 @@ export interface CheckpointTask {
   process: "warm" | "first" | "whole";
 }
 
-export type PeerLine =
-  | { peer: string }
-  | { name: string; ms: number; check?: string }
-  | { name: string; cannot: string };
+/** What was measured of one task. */
+export interface Answer {
+  /** Median wall time of a run, in milliseconds. */
+  ms: number;
+  check?: string | null;
+  /** Kernels launched in a run, where that is known. */
+  kernels?: number;
+  /** Highest memory of tensors and workspaces while it ran, where that is known. */
+  peakBytes?: number;
+}
+
+export type AnswerLine = { peer: string } | ({ name: string } & Answer) | { name: string; cannot: string };

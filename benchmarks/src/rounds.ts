@@ -1,44 +1,53 @@
-// Puts rounds of measurements together. Where a machine's speed drifts, one of ours and one of the peers' in turn say
-// more than many of ours and then many of theirs.
+// Asks all contestants the same tasks, one task after another and in rounds: where a machine's speed drifts, figures that
+// were had within the same minute compare best, and medians over rounds better than many runs at once.
 
-import type { PeerResult } from "./peers.js";
-import { median } from "./runner.js";
-import type { Measurement } from "./workload.js";
+import type { Answer, PeerTask } from "../peers/tasks.js";
+import type { Contestant } from "./contestant.js";
+import { median } from "./median.js";
 
-/** What was measured in one round: ours, then the peers. */
-export interface Round {
-  ours: Measurement[];
-  peers: PeerResult[];
-}
+/** Answers by the task's name. */
+export type Answers = ReadonlyMap<string, Answer>;
 
-/** One round with the medians of all. */
-export function combine(rounds: Round[]): Round {
-  const [first] = rounds;
-  const ours = first.ours.map((measurement, i) => {
-    const ms = median(rounds.map((round) => round.ours[i].ms));
-    const rate = (measured?: number) => measured && (measured * measurement.ms) / ms;
-    return { ...measurement, ms, gflops: rate(measurement.gflops), gigabytes: rate(measurement.gigabytes) };
-  });
-  const peers = first.peers.map((peer, i) => {
-    const all = rounds.map((round) => round.peers[i]);
-    const names = new Set(all.flatMap(({ ms }) => [...ms.keys()]));
-    const times = [...names].map((name) => {
-      const known = all.map(({ ms }) => ms.get(name)).filter((ms) => ms !== undefined);
-      return [name, median(known)] as const;
-    });
-    return { ...peer, ms: new Map(times), notes: [...new Set(all.flatMap(({ notes }) => notes))] };
-  });
-  return { ours, peers };
-}
+type AskOnly = Pick<Contestant, "name" | "title" | "ask">;
 
-/** Refuses figures of peers that computed something else than we did. */
-export function checkResults({ ours, peers }: Round): void {
-  for (const { name, check } of ours)
-    for (const { peer, checks } of peers) {
-      const theirs = checks.get(name);
-      if (check !== undefined && theirs !== undefined && check !== theirs)
-        throw new Error(
-          `${name}: ${peer} has another result (${theirs}) than we (${check}): the times compare nothing`,
-        );
+/** @returns what each contestant answered, medians over the rounds; in the contestants' order */
+export async function askInRounds(
+  contestants: readonly AskOnly[],
+  tasks: readonly PeerTask[],
+  rounds: number,
+): Promise<Answers[]> {
+  const all = contestants.map(() => new Map<string, Answer[]>(tasks.map(({ name }) => [name, []])));
+  for (let round = 0; round < rounds; round++)
+    for (const task of tasks) {
+      console.error(`${task.name} …`);
+      const answers: (Answer | undefined)[] = [];
+      for (const contestant of contestants) answers.push(await contestant.ask(task));
+      checkResults(task.name, contestants, answers);
+      answers.forEach((answer, i) => {
+        if (answer !== undefined) all[i].get(task.name)?.push(answer);
+      });
     }
+  return all.map(
+    (answers) => new Map([...answers].flatMap(([name, list]) => (list.length ? [[name, combine(list)]] : []))),
+  );
+}
+
+/** One answer with the median time of all. */
+const combine = (answers: readonly Answer[]): Answer => ({ ...answers[0], ms: median(answers.map(({ ms }) => ms)) });
+
+/** Refuses figures of those that computed something else than the first. */
+export function checkResults(
+  task: string,
+  contestants: readonly Pick<Contestant, "title">[],
+  answers: readonly (Answer | undefined)[],
+): void {
+  const ours = answers[0]?.check;
+  answers.forEach((answer, i) => {
+    const theirs = answer?.check;
+    if (ours != null && theirs != null && ours !== theirs)
+      throw new Error(
+        `${task}: ${contestants[i].title} has another result (${theirs}) than ${contestants[0].title} (${ours}): ` +
+          "the times compare nothing",
+      );
+  });
 }

@@ -2,20 +2,25 @@
 
 import { setImmediate } from "node:timers/promises";
 import { memory, resetPeak, resetStats, stats } from "@kindling/core";
-import type { Measurement, Run, SelfTimed, Workload } from "./workload.js";
+import type { Answer } from "../peers/tasks.js";
+import { median } from "./median.js";
+import type { Run, SelfTimed, Workload } from "./workload.js";
 
-/** Enough runs for plans to be cached and for the engine to move hot kernels to its optimising tier. */
+/** Enough for plans to be cached and for the engine to move hot kernels to its optimising tier: so many runs, for so long;
+ *  or fewer of long runs, in which each kernel is called often. */
 const warmUpRuns = 5;
 const warmUpMs = 500;
+const longWarmUpRuns = 2;
+const longWarmUpMs = 4000;
 
-async function warmUp(run: Run): Promise<void> {
+/** Resolves to what the last run gave. */
+async function warmUp(run: Run): Promise<unknown> {
   const start = performance.now();
-  for (let runs = 0; runs < warmUpRuns || performance.now() - start < warmUpMs; runs++) await run();
-}
-
-export function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+  for (let runs = 1; ; runs++) {
+    const result = await run();
+    const ms = performance.now() - start;
+    if ((runs >= warmUpRuns && ms >= warmUpMs) || (runs >= longWarmUpRuns && ms >= longWarmUpMs)) return result;
+  }
 }
 
 /** Lets go of what earlier workloads held, so that the peak is this one's. Needs `node --expose-gc`. */
@@ -33,22 +38,16 @@ async function time(work: Run | SelfTimed): Promise<number> {
   return performance.now() - start;
 }
 
-export async function measure({ task, flops, bytes, prepare, check }: Workload, runs: number): Promise<Measurement> {
+export async function measure({ prepare, check }: Workload, runs: number): Promise<Answer> {
   await collect();
   const work = await prepare();
-  if (typeof work === "function") await warmUp(work);
+  const result = typeof work === "function" ? await warmUp(work) : undefined;
   resetStats();
   resetPeak();
   const times: number[] = [];
   for (let i = 0; i < runs; i++) times.push(await time(work));
-  const ms = median(times);
-  return {
-    name: task.name,
-    ms,
-    check: await check?.(),
-    gflops: flops && flops / ms / 1e6,
-    gigabytes: bytes && bytes / ms / 1e6,
-    kernels: stats().dispatches / runs,
-    peakBytes: memory().peak,
-  };
+  const kernels = stats().dispatches / runs;
+  const peakBytes = memory().peak;
+  const shapes = typeof result === "string" ? result : undefined;
+  return { ms: median(times), check: check ? await check() : shapes, kernels, peakBytes };
 }

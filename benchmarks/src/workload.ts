@@ -3,7 +3,7 @@
 import { flush, randn, synchronize, type Tensor } from "@kindling/core";
 import type { PeerTask } from "../peers/tasks.js";
 
-/** Does the work once and resolves when the device is done. */
+/** Does the work once and resolves when the device is done: to the results' shapes, where peers give the same results. */
 export type Run = () => Promise<unknown>;
 
 /** Work that is timed where it is done, in a process of its own. It is not warmed up. */
@@ -29,27 +29,12 @@ export interface Workload {
 export const input = (shape: readonly number[], options: { requiresGrad?: boolean } = {}): Tensor =>
   randn(shape, options).retain();
 
-/** Computes tensors and waits for the device. Nothing is read back, and the memory is given back at once. */
-export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+/** Computes tensors, waits for the device and tells their shapes. Nothing is read back; the memory is given back at once. */
+export async function realize(...tensors: readonly Tensor[]): Promise<string> {
   for (const t of tensors) t.retain();
   await flush();
   await synchronize();
+  const shapes = tensors.map(({ shape }) => `[${shape}]`).join(" ");
   for (const t of tensors) t.dispose();
-}
-
-/** What one workload took. */
-export interface Measurement {
-  name: string;
-  /** Median wall time of a run. */
-  ms: number;
-  /** Billions of floating-point operations a second, where the workload counts them. */
-  gflops?: number;
-  /** Billions of bytes a second, where the workload counts them. */
-  gigabytes?: number;
-  /** Digest of the result, where the workload has one. */
-  check?: string;
-  /** Kernels launched in a run. */
-  kernels: number;
-  /** Highest device memory while it ran: live tensors, pool in use and workspaces. */
-  peakBytes: number;
+  return shapes;
 }

@@ -1,35 +1,51 @@
-// Rounds: medians of all, and no figure of a peer that computed something else.
+// Rounds: everybody in turn, medians of all, and no figure of one that computed something else.
 
-import { expect, test } from "vitest";
-import { checkResults, combine, type Round } from "../dist/rounds.js";
+import { expect, test, vi } from "vitest";
+import { askInRounds } from "../dist/rounds.js";
 
-const round = (ourMs: number, theirMs: number | undefined, theirCheck = "abc"): Round => ({
-  ours: [
-    { name: "load", ms: ourMs, check: "abc", kernels: 0, peakBytes: 0 },
-    { name: "matmul", ms: 2 * ourMs, gflops: 100 / ourMs, kernels: 1, peakBytes: 8 },
-  ],
-  peers: [
-    {
-      peer: "a peer",
-      ms: new Map(theirMs === undefined ? [] : [["load", theirMs]]),
-      checks: new Map([["load", theirCheck]]),
-      notes: [],
+vi.spyOn(console, "error").mockImplementation(() => {});
+
+const tasks = ["load", "matmul"].map((name) => ({ name, op: "matmul", m: 1, k: 1, n: 1 }) as const);
+
+/** Answers each task with the next of its times, and says who was asked what. */
+function contestant(name: string, times: (number | undefined)[], asked: string[] = [], check = "[1,1]") {
+  const left = new Map(tasks.map((task) => [task.name, [...times]]));
+  return {
+    name,
+    title: `${name} 1.0`,
+    async ask(task: { name: string }) {
+      asked.push(`${name} ${task.name}`);
+      const ms = left.get(task.name)?.shift();
+      return ms === undefined ? undefined : { ms, check, kernels: 2 };
     },
-  ],
+  };
+}
+
+test("asks everybody a task before the next", async () => {
+  const asked: string[] = [];
+  await askInRounds([contestant("we", [1], asked), contestant("they", [1], asked)], tasks, 1);
+  expect(asked).toEqual(["we load", "they load", "we matmul", "they matmul"]);
 });
 
-test("the figures of several rounds are their medians", () => {
-  const { ours, peers } = combine([round(10, 5), round(20, 7), round(12, 6)]);
-  expect(ours.map(({ ms }) => ms)).toEqual([12, 24]);
-  expect(ours[1].gflops).toBeCloseTo(100 / 12);
-  expect([...peers[0].ms]).toEqual([["load", 6]]);
+test("the figures of several rounds are their medians", async () => {
+  const [ours, theirs] = await askInRounds([contestant("we", [10, 20, 12]), contestant("they", [5, 7, 6])], tasks, 3);
+  expect(ours.get("load")).toEqual({ ms: 12, check: "[1,1]", kernels: 2 });
+  expect(theirs.get("matmul")?.ms).toBe(6);
 });
 
-test("a peer that failed in one round keeps the figures of the others", () => {
-  expect([...combine([round(10, undefined), round(20, 7)]).peers[0].ms]).toEqual([["load", 7]]);
+test("one that failed in a round keeps the figures of the others", async () => {
+  const [, theirs] = await askInRounds([contestant("we", [10, 20]), contestant("they", [undefined, 7])], tasks, 2);
+  expect(theirs.get("load")?.ms).toBe(7);
 });
 
-test("another result of a peer is an error", () => {
-  expect(() => checkResults(round(1, 1))).not.toThrow();
-  expect(() => checkResults(round(1, 1, "abd"))).toThrow("load: a peer has another result (abd) than we (abc)");
+test("one that never answers has no figures", async () => {
+  const [, theirs] = await askInRounds([contestant("we", [10]), contestant("they", [])], tasks, 1);
+  expect(theirs.size).toBe(0);
+});
+
+test("another result is an error", async () => {
+  const other = contestant("they", [1], [], "[2,1]");
+  await expect(askInRounds([contestant("we", [1]), other], tasks, 1)).rejects.toThrow(
+    "load: they 1.0 has another result ([2,1]) than we 1.0 ([1,1])",
+  );
 });

@@ -2,9 +2,7 @@
 // what the others are held against.
 
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -14,23 +12,20 @@ import type { CheckpointTask } from "../../peers/tasks.js";
 import { digestOf, perform, type StateDict } from "../checkpoint-actions.js";
 import type { Workload } from "../workload.js";
 
-const folder = join(tmpdir(), `kindling-bench-${process.pid}`);
-const safetensors = join(folder, "resnet18.safetensors");
-const target = join(folder, "saved.pth");
+/** Where the files are that the workloads read and write. */
+export interface CheckpointFiles {
+  /** For those that are made: shared by all who are timed, and cleared by whoever made it. */
+  folder: string;
+  /** A `.pth` of a state dict; by default one is made, of a ResNet-18 with random weights. */
+  checkpoint?: string;
+}
 
-let made: Promise<StateDict> | undefined;
-
-/** The weights that are read and written; writes their files the first time. */
-function weights(given: string | undefined, pth: string): Promise<StateDict> {
-  made ??= (async () => {
-    await mkdir(folder);
-    process.once("exit", () => rmSync(folder, { recursive: true }));
-    if (given === undefined) await save(models.resnet18().stateDict(), pth);
-    const state = (await load(pth)) as StateDict;
-    await saveSafetensors(state, safetensors);
-    return state;
-  })();
-  return made;
+/** The weights in `pth`, with the same in `safetensors`: whichever is missing is written. */
+async function weights(pth: string, safetensors: string): Promise<StateDict> {
+  if (!existsSync(pth)) await save(models.resnet18().stateDict(), pth);
+  const state = (await load(pth)) as StateDict;
+  if (!existsSync(safetensors)) await saveSafetensors(state, safetensors);
+  return state;
 }
 
 /** Does the task in a process of its own. */
@@ -47,23 +42,23 @@ const manner: Record<CheckpointTask["process"], string> = {
   whole: ", whole process",
 };
 
-/**
- * The workloads on a file of a state dict.
- *
- * @param given a `.pth`; by default one is made, of a ResNet-18 with random weights
- */
-export function checkpoints(given?: string): Workload[] {
-  const file = given ?? join(folder, "resnet18.pth");
+/** The workloads on a file of a state dict. */
+export function checkpoints({ folder, checkpoint }: CheckpointFiles): Workload[] {
+  const file = checkpoint ?? join(folder, "resnet18.pth");
+  const safetensors = join(folder, "resnet18.safetensors");
+  const target = join(folder, "saved.pth");
+  let made: Promise<StateDict> | undefined;
+  const state = (): Promise<StateDict> => (made ??= weights(file, safetensors));
   const workload = (action: CheckpointTask["action"], process: CheckpointTask["process"]): Workload => {
     const source = action === "loadSafetensors" ? safetensors : file;
     const work: CheckpointTask = { op: "checkpoint", action, process, file: source, target };
     return {
       task: { name: `checkpoint ${action}${manner[process]}`, ...work },
       async prepare() {
-        const state = await weights(given, file);
-        return process === "warm" ? () => perform(work, state) : { time: () => inProcess(work) };
+        const dict = await state();
+        return process === "warm" ? () => perform(work, dict) : { time: () => inProcess(work) };
       },
-      check: async () => digestOf(work, await perform(work, await weights(given, file))),
+      check: async () => digestOf(work, await perform(work, await state())),
     };
   };
   return [

@@ -1,4 +1,5 @@
-// Convolutions at the shapes of ResNet, batch 8: forward, input gradient, weight gradient.
+// Convolutions at the shapes of ResNets and of networks of depthwise convolutions, batch 8: forward, input gradient, weight
+// gradient.
 
 import { grad, scoped } from "@kindling/core";
 import * as nn from "@kindling/nn";
@@ -27,8 +28,13 @@ const layers: Layer[] = [
   plain(3, 256, 14),
   plain(3, 512, 7),
   { ...plain(7, 64, 224), label: "7x7 s2 3to64@224", inChannels: 3, stride: 2 },
+  { ...plain(3, 64, 56), label: "3x3 s2 64to128@56", outChannels: 128, stride: 2 },
   { ...plain(1, 256, 56), label: "1x1 256to64@56", outChannels: 64 },
+  { ...plain(1, 64, 56), label: "1x1 64to256@56", outChannels: 256 },
+  { ...plain(1, 1024, 14), label: "1x1 1024to256@14", outChannels: 256 },
   { ...plain(3, 144, 56), label: "depthwise 3x3 144@56", groups: 144 },
+  { ...plain(3, 96, 112), label: "depthwise 3x3 s2 96@112", groups: 96, stride: 2 },
+  { ...plain(5, 240, 28), label: "depthwise 5x5 240@28", groups: 240 },
 ];
 
 function prepare(layer: Layer, pass: Conv2dTask["pass"]): Run {
