@@ -2,7 +2,8 @@
 
 import { type CpuAddress, type CpuCode, type CpuKernel, type CpuStage, oneStage } from "../dist/cpu/kernel.js";
 import { f32, i32, type Operand, select, WasmModule } from "../dist/cpu/wasm/index.js";
-import type { Kernel, Plan } from "../dist/kernel.js";
+import { expr } from "../dist/expr.js";
+import type { Kernel, Plan, Stage } from "../dist/kernel.js";
 import { external, planOf, slot } from "./plans.js";
 
 /** y[i] = scale · x[(i + shift) mod n] + 1, in tasks of `grain` elements. `scale` is uniform 0. */
@@ -64,6 +65,16 @@ export function stagedShifts(n: number, shifts: readonly number[], grain: number
   };
 }
 
+/** Two shifts, of which the first goes to memory that may be kept. */
+export const preparedShifts = (n: number, shifts: readonly [number, number], grain: number): CpuKernel => ({
+  stages: [
+    shiftStage({ n, shift: shifts[0], grain }, start(0), start("prepared")),
+    shiftStage({ n, shift: shifts[1], grain }, start("prepared"), start(1)),
+  ],
+  workspace: 0,
+  prepared: { buffer: 0, bytes: 4 * n },
+});
+
 /** Reads far outside of any memory that a test has. */
 export const trappingStage: CpuStage = {
   code: {
@@ -107,9 +118,13 @@ const printed = new Map<Kernel, CpuKernel>();
 /** The printer of the tests' devices: gives what `kernelOf` was given. */
 export const print = (kernel: Kernel): CpuKernel => printed.get(kernel) as CpuKernel;
 
-/** A kernel that prints as `cpu`; what it says itself does not matter. */
-export function kernelOf(name: string, cpu: CpuKernel): Kernel {
-  const kernel: Kernel = { kind: "loop", name, rows: [], inner: [], sources: [], stages: [] };
+/** A kernel that prints as `cpu`; of what it says itself only the buffers that it writes matter. */
+export function kernelOf(name: string, cpu: CpuKernel, writes: readonly number[] = []): Kernel {
+  const stages = writes.map((buffer): Stage => {
+    const target = { buffer, dtype: "float32", offset: 0, strides: [], bounds: [], indirect: [] } as const;
+    return { kind: "store", per: "row", target, value: expr("const", "f32", [], 0) };
+  });
+  const kernel: Kernel = { kind: "loop", name, rows: [], inner: [], sources: [], stages };
   printed.set(kernel, cpu);
   return kernel;
 }

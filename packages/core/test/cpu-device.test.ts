@@ -13,6 +13,7 @@ import {
   chain,
   endlessStage,
   kernelOf,
+  preparedShifts,
   print,
   shiftStage,
   stagedShifts,
@@ -87,6 +88,82 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
       device.run(plan, [x, y], uniform(scale));
       const expected = [...shifts, ...shifts, ...shifts].reduce((v, shift) => shiftOnHost(v, shift, scale), ramp(n));
       expect(await floats(device, y)).toEqual(expected);
+    }
+  });
+
+  it("keeps what is prepared of a buffer from the second run on, until it is written", async () => {
+    const device = await start(mode);
+    const n = 1000;
+    const shifts = [7, 130] as const;
+    const kernel = kernelOf("prepared", preparedShifts(n, shifts, 16), [1]);
+    const between = { slots: [], externals: [4 * n, 4 * n], uniforms: 1 };
+    const plan = device.compile(planOf([[kernel, [external(0), external(1)]]], between));
+    const copy = kernelOf("copy", oneStage(shiftStage({ n, shift: 1, grain: 64 })), [1]);
+    const write = device.compile(planOf([[copy, [external(0), external(1)]]], between));
+    const [x, y] = [filled(device, ramp(n)), device.allocate(4 * n)];
+    /** The second stage shows its own scale, and the scale of the run in which the first one was executed. */
+    const expectRun = async (values: Float32Array, first: number, second: number): Promise<void> => {
+      device.run(plan, [x, y], uniform(second));
+      const prepared = shiftOnHost(values, shifts[0], first);
+      expect(await floats(device, y)).toEqual(shiftOnHost(prepared, shifts[1], second));
+    };
+    await expectRun(ramp(n), 2, 2);
+    await expectRun(ramp(n), 3, 3);
+    await expectRun(ramp(n), 3, 4);
+    await expectRun(ramp(n), 3, 5);
+
+    const uploaded = ramp(n).reverse();
+    device.upload(x, uploaded, "float32");
+    await expectRun(uploaded, 6, 6);
+    await expectRun(uploaded, 7, 7);
+    await expectRun(uploaded, 7, 8);
+
+    const z = filled(device, ramp(n));
+    device.run(write, [z, x], uniform(1));
+    const written = shiftOnHost(ramp(n), 1, 1);
+    await expectRun(written, 2, 2);
+    await expectRun(written, 3, 3);
+    await expectRun(written, 3, 4);
+  });
+
+  it("keeps nothing that is prepared of what the same plan writes", async () => {
+    const device = await start(mode);
+    const n = 100;
+    const step = kernelOf("step", oneStage(shiftStage({ n, shift: 3, grain: 16 })), [1]);
+    const kernel = kernelOf("prepared", preparedShifts(n, [1, 2], 16), [1]);
+    const kernels = [
+      [step, [external(0), external(1)]],
+      [kernel, [external(1), external(2)]],
+    ] as const;
+    const plan = device.compile(planOf(kernels, { externals: [4 * n, 4 * n, 4 * n], uniforms: 1 }));
+    const [x, w, y] = [filled(device, ramp(n)), device.allocate(4 * n), device.allocate(4 * n)];
+    for (const scale of [1, 2, 3, 4]) {
+      device.run(plan, [x, w, y], uniform(scale));
+      const expected = [3, 1, 2].reduce((v, shift) => shiftOnHost(v, shift, scale), ramp(n));
+      expect(await floats(device, y)).toEqual(expected);
+    }
+  });
+
+  it("gives up what it keeps where the memory is wanted, and when the buffer is freed", async () => {
+    const MiB = 2 ** 20;
+    const n = MiB / 4;
+    const device = await start({ ...mode, memoryLimit: 8 * MiB });
+    const kernel = kernelOf("prepared", preparedShifts(n, [1, 2], 1000), [1]);
+    const plan = device.compile(planOf([[kernel, [external(0), external(1)]]], { externals: [MiB, MiB], uniforms: 1 }));
+    const [x, y] = [filled(device, ramp(n)), device.allocate(MiB)];
+    const expected = [1, 2].reduce((v, shift) => shiftOnHost(v, shift, 1), ramp(n));
+    for (let run = 0; run < 3; run++) device.run(plan, [x, y], uniform(1));
+    expect(device.memory().peak).toBeGreaterThan(4 * MiB);
+    // The two tensors, the slot and what is kept leave less than 4 MiB.
+    const all = [0, 1, 2, 3].map(() => device.allocate(MiB));
+    device.run(plan, [x, y], uniform(1));
+    expect(await floats(device, y)).toEqual(expected);
+    for (const buffer of all) device.free(buffer);
+    for (let run = 0; run < 20; run++) {
+      const w = filled(device, ramp(n));
+      for (let i = 0; i < 3; i++) device.run(plan, [w, y], uniform(1));
+      expect(await floats(device, y)).toEqual(expected);
+      device.free(w);
     }
   });
 
@@ -340,7 +417,7 @@ describe("the process", () => {
     const bytes = 1 << 20;
     const device = await CpuDevice.start({ threads: 2 }, () => copyKernel(0, bytes));
     const buffers = [{ kind: "external", index: 0 }, { kind: "external", index: 1 }];
-    const kernels = new Array(200).fill({ kernel: { name: "copy" }, buffers });
+    const kernels = new Array(200).fill({ kernel: { kind: "loop", name: "copy", stages: [] }, buffers });
     const plan = device.compile({ kernels, slots: [], externals: [64, 64], uniforms: 0 });
     const [x, y] = [device.allocate(bytes), device.allocate(bytes)];
     device.upload(x, new Uint8Array(bytes).fill(42), "uint8");

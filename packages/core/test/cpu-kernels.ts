@@ -43,7 +43,7 @@ export function runCpuKernel(
   };
   const params = kernel.stages.map((stage) => place(stage.params.byteLength));
   const places = buffers.map((b) => place(b.byteLength));
-  const workspace = place(kernel.workspace);
+  const own = { workspace: place(kernel.workspace), prepared: place(kernel.prepared?.bytes ?? 0) };
   const scratch = place(Math.max(...kernel.stages.map((stage) => stage.scratch)));
   const memory = new WebAssembly.Memory({ initial: Math.ceil(top / 65536) });
   const bytes = new Uint8Array(memory.buffer).fill(GUARD);
@@ -55,7 +55,7 @@ export function runCpuKernel(
     const words = new Int32Array(memory.buffer, params[i], stage.params.length);
     words.set(stage.params);
     for (const { word, buffer, byteOffset } of stage.addresses)
-      words[word] = (buffer === "workspace" ? workspace : places[buffer]) + byteOffset;
+      words[word] = (typeof buffer === "number" ? places[buffer] : own[buffer]) + byteOffset;
     for (const { word, slot } of stage.uniforms) words[word] = uniforms[slot];
     const run = new WebAssembly.Instance(moduleOf(stage.code), { env: { memory } }).exports.run as Run;
     for (const [begin, end] of cut(stage.tasks)) run(params[i], begin, end, scratch);

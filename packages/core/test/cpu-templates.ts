@@ -42,7 +42,7 @@ export function runKernel(
     return at;
   };
   const addresses = buffers.map((b) => place(b.byteLength));
-  const workspace = place(kernel.workspace);
+  const own = { workspace: place(kernel.workspace), prepared: place(kernel.prepared?.bytes ?? 0) };
   const params = kernel.stages.map((stage) => place(stage.params.byteLength));
   const scratchBytes = Math.max(...kernel.stages.map((stage) => stage.scratch));
   const scratch = place(scratchBytes);
@@ -56,7 +56,7 @@ export function runKernel(
     const words = new Int32Array(memory.buffer, params[i], stage.params.length);
     words.set(stage.params);
     for (const { word, buffer, byteOffset } of stage.addresses)
-      words[word] = (buffer === "workspace" ? workspace : addresses[buffer]) + byteOffset;
+      words[word] = (typeof buffer === "number" ? addresses[buffer] : own[buffer]) + byteOffset;
     for (const { word, slot } of stage.uniforms) words[word] = uniforms[slot];
     const run = functionOf(stage.code);
     for (const [begin, end] of split(stage.tasks)) {

@@ -8,11 +8,12 @@ import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device
 import { checkRun, outOfMemory } from "../device-checks.js";
 import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
-import { type Kernel, kernelsByKind, type Plan, type PlannedKernel } from "../kernel.js";
+import { type Kernel, kernelsByKind, type Plan, type PlannedKernel, writtenExternals } from "../kernel.js";
 import { copyKernel } from "./copy.js";
 import { CPU_BYTES, type CpuCode, type CpuKernel } from "./kernel.js";
 import { LAYOUT, MAX_THREADS } from "./layout.js";
 import { type Block, Heap } from "./memory.js";
+import { PreparedOperands } from "./prepared.js";
 import { bindProgram, encodeProgram, type LoadedKernel, type Program } from "./program.js";
 import { MAX_COMMAND_WORDS, RunQueue } from "./queue.js";
 import { startInline, startWorkers, type Threads } from "./threads.js";
@@ -40,6 +41,8 @@ class CpuBuffer implements DeviceBuffer {
   freed = false;
   /** Number of the last run that uses it. */
   lastUse = 0;
+  /** How often it was written. */
+  version = 0;
 
   constructor(
     readonly owner: CpuDevice,
@@ -50,6 +53,8 @@ class CpuBuffer implements DeviceBuffer {
 
 class CpuPlan implements CompiledPlan {
   readonly launches: Readonly<Record<string, number>>;
+  /** Numbers of the externals that it writes. */
+  readonly written: readonly number[];
 
   constructor(
     readonly owner: CpuDevice,
@@ -58,6 +63,7 @@ class CpuPlan implements CompiledPlan {
     readonly program: Program,
   ) {
     this.launches = kernelsByKind(plan);
+    this.written = writtenExternals(plan);
   }
 }
 
@@ -72,6 +78,7 @@ interface Resources {
   readonly queue: RunQueue;
   /** Slots, workspaces and scratch, shared by all runs, since these follow each other. */
   runMemory: Block | undefined;
+  readonly prepared: PreparedOperands;
 }
 
 export class CpuDevice implements Device {
@@ -94,12 +101,14 @@ export class CpuDevice implements Device {
     this.#limit = limit;
     // Kernels compute offsets within a buffer with signed 32-bit integers.
     this.maxBufferBytes = Math.min(limit, 2 ** 31 - PAGE);
+    const heap = new Heap(HEAP_START, HEAP_START + limit, (end) => growTo(memory, end, HEAP_START + limit));
     this.#resources = {
       memory,
-      heap: new Heap(HEAP_START, HEAP_START + limit, (end) => growTo(memory, end, HEAP_START + limit)),
+      heap,
       threads,
       queue: new RunQueue(memory, threads),
       runMemory: undefined,
+      prepared: new PreparedOperands(heap),
     };
   }
 
@@ -152,6 +161,7 @@ export class CpuDevice implements Device {
     if (!this.#resources) return;
     this.#bytes -= b.bytes;
     this.#buffers--;
+    this.#resources.prepared.forget(b);
     this.#resources.heap.release(b.block, b.lastUse);
   }
 
@@ -169,6 +179,7 @@ export class CpuDevice implements Device {
         b.block = idle;
       } else queue.drain();
     }
+    b.version++;
     const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     new Uint8Array(memory.buffer, b.block.address, data.byteLength).set(source);
   }
@@ -215,7 +226,7 @@ export class CpuDevice implements Device {
     const kernels = plan.kernels.map(({ kernel, buffers, flops, bytes }) =>
       this.#load(open, this.#print(kernel), { name: kernel.name, buffers, flops, bytes }),
     );
-    const program = encodeProgram(kernels, plan.slots);
+    const program = encodeProgram(kernels, plan.slots, writtenExternals(plan));
     this.#programs.set(plan, program);
     return new CpuPlan(this, plan, this.#functions.size - before, program);
   }
@@ -224,14 +235,11 @@ export class CpuDevice implements Device {
     const open = this.#open();
     if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
-    const { plan, program } = compiled;
+    const { plan, program, written } = compiled;
     checkRun(plan, externals, uniforms);
-    this.#enqueue(
-      open,
-      program,
-      externals.map((buffer) => this.#own(buffer)),
-      uniforms,
-    );
+    const buffers = externals.map((buffer) => this.#own(buffer));
+    this.#enqueue(open, program, buffers, uniforms);
+    for (const i of written) buffers[i].version++;
   }
 
   pending(): number {
@@ -286,6 +294,10 @@ export class CpuDevice implements Device {
 
   #allocateBlock(open: Resources, bytes: number, what: string): Block {
     let block = open.heap.allocate(bytes);
+    if (!block && open.prepared.bytes > 0) {
+      open.prepared.clear();
+      block = open.heap.allocate(bytes);
+    }
     if (!block && open.runMemory) {
       open.heap.release(open.runMemory, open.queue.enqueued);
       open.runMemory = undefined;
@@ -312,7 +324,8 @@ export class CpuDevice implements Device {
       number = this.#names.push(name) - 1;
       this.#nameNumbers.set(name, number);
     }
-    return { stages, workspace: kernel.workspace, name: number, ...rest };
+    const { workspace, prepared } = kernel;
+    return { stages, workspace, prepared, name: number, ...rest };
   }
 
   /** The number of the function that this code, of kernel `name`, is to the threads. */
@@ -330,19 +343,22 @@ export class CpuDevice implements Device {
 
   #enqueue(open: Resources, program: Program, externals: readonly CpuBuffer[], uniforms: Uint32Array): void {
     if (program.commands.length === 0) return;
-    const { queue, threads } = open;
+    const { queue, threads, prepared } = open;
     const bytes = program.slotBytes + threads.count * program.scratch;
     const slots = this.#runMemory(open, bytes);
-    queue.run(
-      bindProgram(program, {
-        externals: externals.map((b) => b.block.address),
-        slots,
-        scratch: slots + program.slotBytes,
-        uniforms,
-      }),
-    );
+    const run = queue.enqueued + 1;
+    const kept = program.preparations.map((p) => prepared.place(externals[p.external], p.key, p.bytes, run));
+    const addresses = externals.map((b) => b.block.address);
+    const scratch = slots + program.slotBytes;
+    try {
+      queue.run(bindProgram(program, { externals: addresses, slots, scratch, uniforms, kept }));
+    } catch (error) {
+      // What was to be filled is not.
+      prepared.clear();
+      throw error;
+    }
     for (const b of externals) b.lastUse = queue.enqueued;
-    this.#peak = Math.max(this.#peak, this.#bytes + bytes);
+    this.#peak = Math.max(this.#peak, this.#bytes + bytes + prepared.bytes);
   }
 
   /** Address of at least `bytes` for the slots, workspaces and scratch of the next run. */

@@ -21,12 +21,23 @@ export interface CpuKernel {
   readonly stages: readonly CpuStage[];
   /** Bytes that all threads and stages share; they live while this kernel runs, and begin with anything. */
   readonly workspace: number;
+  readonly prepared?: Prepared;
+}
+
+/**
+ * Memory that the first stage fills, and it does nothing else, from nothing but one buffer: an operand in the form that
+ * the other stages want. A device may keep it, and leave that stage out as long as the buffer stays what it was.
+ */
+export interface Prepared {
+  /** In the kernel's own numbering. */
+  readonly buffer: number;
+  readonly bytes: number;
 }
 
 /** A word that receives the byte address of buffer `buffer` (the kernel's own numbering) plus `byteOffset`. */
 export interface CpuAddress {
   readonly word: number;
-  readonly buffer: number | "workspace";
+  readonly buffer: number | "workspace" | "prepared";
   readonly byteOffset: number;
 }
 
