@@ -11,6 +11,10 @@ import type { AdapterReports, WebGpuDeviceOptions } from "./webgpu/index.js";
 export interface StartOptions {
   /** Worker threads of the cpu device; by default the number of cores. */
   threads?: number;
+  /**
+   * Has V8 join vector operations on the cpu device, by a flag that holds for the whole process: see `CpuDeviceOptions`.
+   */
+  revectorize?: boolean;
   /** Most bytes that tensors and workspaces may take on the device. */
   memoryLimit?: number;
 }
@@ -32,10 +36,11 @@ export type DeviceName = (typeof DEVICE_NAMES)[number];
  * adapter where there is no other.
  * @throws DeviceError where the name is unknown or the device cannot be had
  */
-export async function startDevice(name: DeviceName, { threads, memoryLimit }: StartOptions = {}): Promise<Device> {
+export async function startDevice(name: DeviceName, options: StartOptions = {}): Promise<Device> {
+  const { threads, revectorize, memoryLimit } = options;
   switch (name) {
     case "cpu":
-      return createCpuDevice({ threads, memoryLimit });
+      return createCpuDevice({ threads, revectorize, memoryLimit });
     case "webgpu":
       return createWebGpuDevice({ memoryLimit });
     case "auto":
@@ -43,7 +48,7 @@ export async function startDevice(name: DeviceName, { threads, memoryLimit }: St
         return await createWebGpuDevice({ memoryLimit, adapter: "hardware" });
       } catch (error) {
         if (!(error instanceof NoAdapterError)) throw error;
-        return createCpuDevice({ threads, memoryLimit });
+        return createCpuDevice({ threads, revectorize, memoryLimit });
       }
     default: {
       const known = DEVICE_NAMES.map((n) => `"${n}"`).join(", ");

@@ -3,7 +3,7 @@
 export { Arena, flattenParameters } from "./arena.js";
 export type { BackwardOptions } from "./autograd/run.js";
 export { isGradEnabled, noGrad } from "./context.js";
-export { createCpuDevice } from "./cpu/index.js";
+export { type CpuDeviceOptions, createCpuDevice } from "./cpu/index.js";
 export * from "./create.js";
 export type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "./device.js";
 export { createWebGpuDevice, type DeviceName, describeAdapters } from "./devices.js";

@@ -2,14 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printConv } from "../dist/cpu/conv.js";
 import { DTypeError } from "../dist/errors.js";
-import { expectSame, randomSplit, runKernel } from "./cpu-templates.js";
+import { expectSame, randomSplit, runKernel, TILES } from "./cpu-templates.js";
 import { anyConv, dtypesOf, elementsOf, KINDS, LAYERS, noise, plainConv, square } from "./template-cases.js";
 
 describe.each(KINDS)("%s on the cpu device", (kind) => {
   it("writes what the interpreter writes, for any shape, view, dtype and epilogue", () => {
     fc.assert(
-      fc.property(anyConv(kind), ({ kernel, elements, seed }) => {
-        expectSame(kernel, printConv(kernel), dtypesOf(kernel), elements, seed);
+      fc.property(anyConv(kind), fc.constantFrom(...TILES), ({ kernel, elements, seed }, tile) => {
+        expectSame(kernel, printConv(kernel, tile), dtypesOf(kernel), elements, seed);
       }),
       { numRuns: 150 },
     );

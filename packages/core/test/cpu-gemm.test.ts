@@ -3,17 +3,30 @@ import { describe, expect, it } from "vitest";
 import { printMatmul } from "../dist/cpu/gemm.js";
 import { DTypeError } from "../dist/errors.js";
 import type { MatmulKernel } from "../dist/kernel.js";
-import { expectSame, randomSplit, runKernel } from "./cpu-templates.js";
+import { expectSame, randomSplit, runKernel, TILES } from "./cpu-templates.js";
 import { anyMatmul, dtypesOf, multiply, noise, plainMatmul } from "./template-cases.js";
 
 describe("matmul on the cpu device", () => {
-  it("writes what the interpreter writes, for any shape, view, dtype and epilogue", () => {
-    fc.assert(
-      fc.property(anyMatmul, ({ kernel, elements, seed }) => {
-        expectSame(kernel, printMatmul(kernel), dtypesOf(kernel), elements, seed);
-      }),
-      { numRuns: 200 },
-    );
+  it.each(TILES)(
+    "writes what the interpreter writes, for any shape, view, dtype and epilogue, by tiles of $mr×$nr",
+    (tile) => {
+      fc.assert(
+        fc.property(anyMatmul, ({ kernel, elements, seed }) => {
+          expectSame(kernel, printMatmul(kernel, tile), dtypesOf(kernel), elements, seed);
+        }),
+        { numRuns: 100 },
+      );
+    },
+  );
+
+  it("gives the same bits whatever the tile", () => {
+    const kernel = plainMatmul(61, 75, 700);
+    const results = TILES.map((tile) => {
+      const buffers = [noise(61 * 700), noise(700 * 75), new Float32Array(61 * 75)];
+      runKernel(printMatmul(kernel, tile), buffers);
+      return buffers[2];
+    });
+    for (const result of results) expect(result).toEqual(results[0]);
   });
 
   it.each([

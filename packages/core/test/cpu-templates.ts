@@ -2,11 +2,20 @@
 
 import fc from "fast-check";
 import { expect } from "vitest";
+import type { TileShape } from "../dist/cpu/gemm-tile.js";
 import type { CpuCode, CpuKernel } from "../dist/cpu/kernel.js";
+import { hasRelaxedSimd } from "../dist/cpu/wasm/index.js";
 import { type Expr, expr } from "../dist/expr.js";
 import { numberToFloat16 } from "../dist/float16.js";
 import type { Access, Bound, Epilogue, Kernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
+
+/** Tiles by which contractions are computed on some engine, with the multiply-add that this one has. */
+export const TILES: readonly TileShape[] = [
+  [4, 8],
+  [6, 8],
+  [6, 16],
+].map(([mr, nr]) => ({ mr, nr, fused: hasRelaxedSimd() }));
 
 export type TestArray = Float32Array | Uint16Array | Int32Array | Uint8Array;
 

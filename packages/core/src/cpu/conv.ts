@@ -23,9 +23,10 @@ import {
   type Slab,
   type Walk,
 } from "./gemm-spec.js";
+import { type TileShape, tileShape } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 
-export function printConv(given: ConvKernel): CpuKernel {
+export function printConv(given: ConvKernel, tile: TileShape = tileShape()): CpuKernel {
   const kernel = absorbBounds(given);
   checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
@@ -36,7 +37,7 @@ export function printConv(given: ConvKernel): CpuKernel {
     conv2dInputGrad: inputGradient,
     conv2dWeightGrad: weightGradient,
   }[kernel.kind](kernel, epilogue.affine);
-  return contractionKernel(contractions, epilogue);
+  return contractionKernel(contractions, epilogue, tile);
 }
 
 interface Gather {

@@ -83,7 +83,7 @@ export function printDriver(m: WasmModule, { shape, walk, epilogue, a, b }: Driv
     walk,
     epilogue,
     fill: printFill(m, walk),
-    pack: printPack(m),
+    pack: printPack(m, shape.nr),
     slab: printSlab(m),
     multiply: printMultiply(m, shape),
     irregularA: irregular(a, shape.mr),

@@ -9,7 +9,7 @@ import { FIELDS, writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
 import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
 import { asThin, thinKernel } from "./gemm-thin.js";
-import { tileShape } from "./gemm-tile.js";
+import type { TileShape } from "./gemm-tile.js";
 import { type CpuKernel, oneStage } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
 
@@ -31,10 +31,13 @@ const fetchOf = (operand: Operand): Fetch =>
 const fetchKey = (fetch: Fetch): string => (fetch === "regular" ? fetch : `${fetch.dtype}+${fetch.bounds}`);
 
 /** The kernel that computes the contractions one after the other; their tasks are all independent. */
-export function contractionKernel(contractions: readonly Contraction[], epilogue: EpilogueParts): CpuKernel {
+export function contractionKernel(
+  contractions: readonly Contraction[],
+  epilogue: EpilogueParts,
+  shape: TileShape,
+): CpuKernel {
   const thin = contractions.length === 1 ? asThin(contractions[0]) : undefined;
   if (thin) return thinKernel(thin, epilogue);
-  const shape = tileShape();
   const parts = contractions.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
   // The contractions of a kernel differ in shape alone.
   const [a, b] = [fetchOf(contractions[0].a), fetchOf(contractions[0].b)];

@@ -28,7 +28,7 @@ export type WalkFunction = WasmFunction<Params<2>, "i32">;
 export type FillFunction = WasmFunction<Params<5>, "void">;
 
 /** pack(to, base, lanes, ks, kc, count, width): `count` lanes as panels of `width` lanes with `kc` values of k each. Up to
- *  three lanes beyond the last panel are overwritten. */
+ *  three lanes beyond the last panel are overwritten. The table of lanes has `wide` entries to read from each panel on. */
 export type PackFunction = WasmFunction<Params<7>, "void">;
 
 export function printWalk(m: WasmModule): WalkFunction {
@@ -79,11 +79,13 @@ export function printFill(m: WasmModule, walk: WalkFunction): FillFunction {
   });
 }
 
-/** Whether the four offsets at `table` are `step` bytes apart. */
+/** Whether the four offsets are `first` + `at`, and `step` bytes apart. */
+const areAt = (offsets: Value<"v128">, first: Value<"i32">, at: number, step: number): Value<"i32"> =>
+  i32x4.allTrue(i32x4.eq(i32x4.sub(offsets, i32x4.splat(first)), v128.const([0, 1, 2, 3].map((i) => at + i * step))));
+
+/** Whether the four offsets are `step` bytes apart. */
 const apart = (offsets: Local<"v128">, step: number): Value<"i32"> =>
-  i32x4.allTrue(
-    i32x4.eq(i32x4.sub(offsets, i32x4.splat(i32x4.extract(offsets, 0))), v128.const([0, step, 2 * step, 3 * step])),
-  );
+  areAt(offsets, i32x4.extract(offsets, 0), 0, step);
 
 /** Four elements from `address`, every second one. */
 const everySecond = (address: Operand<"i32">): Value<"v128"> =>
@@ -178,17 +180,18 @@ function packScattered(
   f.while(i32.ltU(ks, end), one);
 }
 
-export function printPack(m: WasmModule): PackFunction {
+/** `wide` is a multiple of four. */
+export function printPack(m: WasmModule, wide: number): PackFunction {
   const packQuad = printPackQuad(m);
-  /** Eight neighbouring lanes, the hot case of a wide row: one pass instead of two. */
-  const packEight = m.helper(["i32", "i32", "i32", "i32"], "void", (f, to, first, ks, kc) => {
+  const quads = Array.from({ length: wide / 4 }, (_, i) => 16 * i);
+  /** `wide` neighbouring lanes, the hot case: one pass instead of several. */
+  const packWide = m.helper(["i32", "i32", "i32", "i32"], "void", (f, to, first, ks, kc) => {
     const end = f.let(i32.add(ks, i32.shl(kc, 2)));
     const from = f.local("i32");
     f.while(i32.ltU(ks, end), () => {
       f.set(from, i32.add(first, i32.load(ks)));
-      f.store("v128", to, v128.load(from));
-      f.store("v128", to, v128.load(from, 16), 16);
-      f.increment(to, 32);
+      for (const at of quads) f.store("v128", to, v128.load(from, at), at);
+      f.increment(to, 4 * wide);
       f.increment(ks, 4);
     });
   });
@@ -198,17 +201,14 @@ export function printPack(m: WasmModule): PackFunction {
     (f, to, base, lanes, ks, kc, count, width) => {
       const pitch = f.let(i32.shl(width, 2));
       const end = f.let(i32.add(lanes, i32.shl(count, 2)));
-      const [low, high] = [f.local("v128"), f.local("v128")];
+      const [first, together] = [f.local("i32"), f.local("i32")];
       f.while(i32.ltU(lanes, end), () => {
-        f.set(low, v128.load(lanes));
-        f.set(high, v128.load(lanes, 16));
-        const together = i32.and(
-          i32.and(i32.eq(width, 8), apart(low, 4)),
-          i32.and(apart(high, 4), i32.eq(i32.sub(i32x4.extract(high, 0), i32x4.extract(low, 0)), 16)),
-        );
+        f.set(first, i32.load(lanes));
+        f.set(together, i32.eq(width, wide));
+        for (const at of quads) f.set(together, i32.and(together, areAt(v128.load(lanes, at), first, at, 4)));
         f.if(
           together,
-          () => f.call(packEight, to, i32.add(base, i32x4.extract(low, 0)), ks, kc),
+          () => f.call(packWide, to, i32.add(base, first), ks, kc),
           () => {
             // Last quad first: where the width is no multiple of four, the quad before it overwrites what it spills.
             const quad = f.let(i32.and(i32.sub(width, 1), -4));

@@ -72,7 +72,7 @@ export function writeParams(
       used += roundUp(bytes, LINE);
     };
     // The tables end with four repetitions, a panel may spill three lanes.
-    room("lanesA", F32 * (plan.mt + mr + 4));
+    room("lanesA", F32 * (plan.mt + mr + Math.max(4, nr)));
     room("lanesB", F32 * (plan.nt + nr + 4));
     room("ksA", F32 * (plan.kt + 4));
     room("ksB", F32 * (plan.kt + 4));

@@ -24,6 +24,8 @@ export const platform: Platform = {
     worker.postMessage(data);
     return { keepAlive: () => {}, terminate: () => worker.terminate() };
   },
+  revectorize() {},
+  revectorizes: () => false,
   collectGarbage() {},
   macrotask(task) {
     if (!channel) {

@@ -22,6 +22,13 @@ export interface Platform {
     onMessage: (message: unknown) => void,
     onEnd: (reason: string) => void,
   ): WorkerThread;
+  /**
+   * Has the engine make one 256-bit operation of two neighbouring 128-bit ones of WebAssembly, from now on and in the
+   * whole process. Does nothing where the engine has no way to ask for that.
+   */
+  revectorize(): void;
+  /** Whether the engine does. */
+  revectorizes(): boolean;
   /** Collects all garbage of the program, where a program may ask for that. */
   collectGarbage(): void;
   /** Runs `task` soon, after the events that already wait. */
