@@ -38,8 +38,10 @@ export interface FinetuneOptions {
   readonly skipBad: boolean;
 }
 
-/** Which device computes, and on how many threads. */
+/** Which device computes, and how. */
 export interface DeviceOptions {
   readonly device: string;
   readonly threads?: number;
+  /** Whether the cpu device may set V8's flag for wider vectors. */
+  readonly revectorize?: boolean;
 }

@@ -25,6 +25,12 @@ const notNegative = number("a number, 0 or more", (value) => value >= 0 && Numbe
 const deviceOption = () => new Option("--device <name>", "what computes: auto, cpu or webgpu").default("auto");
 const threadsOption = () =>
   new Option("--threads <n>", "threads of the cpu device (default: one a core)").argParser(wholeFrom(1));
+/** True unless it is given. */
+const noRevectorizeOption = () =>
+  new Option(
+    "--no-revectorize",
+    "do not set V8's --experimental-wasm-revectorize, which makes the cpu device faster from Node 24 on",
+  );
 
 /** Everything that `kindling` understands. `finish` gets the exit code of the command that ran. */
 export function createProgram(finish: (code: number) => void): Command {
@@ -62,6 +68,7 @@ export function createProgram(finish: (code: number) => void): Command {
     .option("--skip-bad", "leave out pictures that cannot be read", false)
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(noRevectorizeOption())
     .action(async (folder: string, options) => {
       const { finetuneCommand } = await import("./commands/finetune.js");
       finish(await finetuneCommand({ folder, ...options }));
@@ -75,6 +82,7 @@ export function createProgram(finish: (code: number) => void): Command {
     .option("--top <n>", "classes shown for each picture", wholeFrom(1), 3)
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(noRevectorizeOption())
     .action(async (images: string[], options) => {
       const { predictCommand } = await import("./commands/predict.js");
       finish(await predictCommand(images, options));
