@@ -301,8 +301,8 @@ export class Engine {
 
   private execute(device: Device, requests: readonly Request[], cells: ReadonlyMap<Request, Cell>): void {
     const graph = trace(requests);
-    const { fuse, share } = this.schedule;
-    const key = `${fuse}${share}|${graph.key}`;
+    const { fuse, share, recompute } = this.schedule;
+    const key = `${fuse}${share}${recompute}|${graph.key}`;
     let compiled = this.plans.get(key);
     this.plans.delete(key);
     if (!compiled) {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engine } from "../dist/engine.js";
 import * as k from "../dist/index.js";
+import { DEFAULT_SCHEDULE, type ScheduleOptions } from "../dist/schedule/plan.js";
 import { interpretGraph } from "../dist/testing/interpret-graph.js";
 import { ReferenceDevice } from "../dist/testing/reference-device.js";
 import { build, type Program, programs } from "./random-graphs.js";
@@ -21,14 +22,18 @@ afterAll(() => {
 });
 
 /** All results of a program, all at once, on a device. */
-async function values(program: Program, device: k.Device, fuse = true, share = true): Promise<ArrayLike<number>[]> {
+async function values(
+  program: Program,
+  device: k.Device,
+  schedule: ScheduleOptions = DEFAULT_SCHEDULE,
+): Promise<ArrayLike<number>[]> {
   await k.setDefaultDevice(device);
-  engine.schedule = { fuse, share };
+  engine.schedule = schedule;
   const { results } = build(program);
   for (const r of results) r.retain();
   const all: ArrayLike<number>[] = [];
   for (const r of results) all.push((await r.data()) as Float32Array);
-  engine.schedule = { fuse: true, share: true };
+  engine.schedule = DEFAULT_SCHEDULE;
   return all;
 }
 
@@ -93,13 +98,13 @@ describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
   ] as const)("are the same on %s fused and unfused, in shared and in fresh memory", async (_name, device, runs) => {
     await fc.assert(
       fc.asyncProperty(programs, async (program) => {
-        const plain = await values(program, device(), false, false);
+        const plain = await values(program, device(), { fuse: false, share: false, recompute: 0 });
         for (const [fuse, share] of [
           [true, true],
           [true, false],
           [false, true],
         ]) {
-          const other = await values(program, device(), fuse, share);
+          const other = await values(program, device(), { fuse, share, recompute: 0 });
           other.forEach((g, i) => {
             near(g, plain[i], 1e-5);
           });
@@ -118,6 +123,37 @@ describe("graphs of random operators", { timeout: 60_000 * RUNS }, () => {
       }),
       { numRuns: 40 * RUNS },
     );
+  });
+
+  it("have gradients of the same bits where values are computed again rather than kept", async () => {
+    const launched = { kept: 0, again: 0 };
+    const gradients = async (program: Program, which: "kept" | "again"): Promise<ArrayLike<number>[]> => {
+      await k.setDefaultDevice(devices[1]);
+      // Within a scope, so that only gradients are results.
+      const leaves = k.scoped(() => {
+        const { leaves, results } = build(program, true);
+        const out = results[results.length - 1];
+        fc.pre(out.requiresGrad);
+        out.mul(out.exp()).add(results[0].sum()).sum().backward();
+        return leaves;
+      });
+      const grads = leaves.flatMap((l) => (l.grad ? [l.grad.retain()] : []));
+      engine.schedule = { ...DEFAULT_SCHEDULE, recompute: which === "again" ? Infinity : 0 };
+      k.resetStats();
+      const all: ArrayLike<number>[] = [];
+      for (const g of grads) all.push((await g.data()) as Float32Array);
+      launched[which] += k.stats().dispatches;
+      engine.schedule = DEFAULT_SCHEDULE;
+      return all;
+    };
+    await fc.assert(
+      fc.asyncProperty(programs, async (program) => {
+        const kept = await gradients(program, "kept");
+        expect(await gradients(program, "again")).toEqual(kept);
+      }),
+      { numRuns: 150 * RUNS },
+    );
+    expect(launched.again).toBeGreaterThan(launched.kept + 10);
   });
 
   it("have gradients that central differences confirm", async () => {

@@ -6,8 +6,8 @@
 
 import { contiguousStrides } from "../node.js";
 import { addForms, affine, constantForm, type Form, ownForms, sameForm } from "./forms.js";
-import { copyOf, Group } from "./group.js";
-import type { KernelBuilder } from "./kernel-builder.js";
+import { copyOf, Group, type Surroundings } from "./group.js";
+import { type KernelBuilder, Materialize } from "./kernel-builder.js";
 import type { LoopUnit, Scheduler, TemplateUnit, Unit } from "./schedule.js";
 import type { Trace, Vertex } from "./trace.js";
 
@@ -42,6 +42,10 @@ export class Placement {
   private readonly readers = new Map<Vertex, Set<Work>>();
   /** Readers of old values that must run before a unit which overwrites them. */
   private readonly after = new Map<Work, Set<Work>>();
+  private readonly around: Surroundings = {
+    inMemory: (v) => v.op.kind === "leaf" || this.scheduler.materialized.has(v),
+    buffer: (v) => this.bufferOf(v),
+  };
   private nextId: number;
 
   constructor(
@@ -84,6 +88,16 @@ export class Placement {
     return result;
   }
 
+  /** A unit that computes an elementwise value, which is in memory, from what else is; null where one kernel cannot. */
+  alone(v: Vertex): LoopUnit | null {
+    try {
+      return { kind: "loop", group: Group.of(v, this.around) };
+    } catch (error) {
+      if (error instanceof Materialize) return null;
+      throw error;
+    }
+  }
+
   private addWork(unit: Work): void {
     this.works.push(unit);
     for (const v of made(unit)) this.makers.set(v, unit);
@@ -103,11 +117,7 @@ export class Placement {
     const copied = copyOf(v, this.nextId++);
     this.places.set(copied, place);
     this.kept.add(copied);
-    const group = Group.of(copied, {
-      inMemory: (u) => u.op.kind === "leaf" || this.scheduler.materialized.has(u),
-      buffer: (u) => this.bufferOf(u),
-    });
-    this.addWork({ kind: "loop", group });
+    this.addWork({ kind: "loop", group: Group.of(copied, this.around) });
     return copied;
   }
 

@@ -40,7 +40,7 @@ const SOURCES = new Set(["leaf", "uniform", "const", "iota"]);
 const VECTOR = 4096;
 /** An expression of more nested operators is cut: whoever walks it may recurse. */
 const MAX_DEPTH = 100;
-const COSTLY = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "pow", "mulhi"]);
+export const COSTLY = new Set(["exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "pow", "mulhi"]);
 
 const isTemplate = (v: Vertex): boolean => TEMPLATES.has(v.op.kind);
 
