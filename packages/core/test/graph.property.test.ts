@@ -14,7 +14,10 @@ let devices: k.Device[];
 let webgpu: k.Device;
 
 beforeAll(async () => {
-  devices = [await k.createCpuDevice({ threads: 1 }), await k.createCpuDevice({ threads: 3 })];
+  devices = [
+    await k.createCpuDevice({ threads: 1, patience: 0 }),
+    await k.createCpuDevice({ threads: 3, patience: 0 }),
+  ];
   webgpu = await k.createWebGpuDevice();
 });
 afterAll(() => {

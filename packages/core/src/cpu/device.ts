@@ -14,13 +14,16 @@ import { CPU_BYTES, type CpuCode, type CpuKernel } from "./kernel.js";
 import { LAYOUT, MAX_THREADS } from "./layout.js";
 import { type Block, Heap } from "./memory.js";
 import { PreparedOperands } from "./prepared.js";
-import { bindProgram, encodeProgram, type LoadedKernel, type Program } from "./program.js";
+import { bindProgram, encodeProgram, estimate, type LoadedKernel, type Program } from "./program.js";
 import { MAX_COMMAND_WORDS, RunQueue } from "./queue.js";
-import { startInline, startWorkers, type Threads } from "./threads.js";
+import { Threads } from "./threads.js";
 
 export interface CpuDeviceOptions {
   /** Worker threads; by default as many as there are cores, at most 16. Without shared memory there is one thread. */
   readonly threads?: number;
+  /** Milliseconds of estimated work that the calling thread does itself before it starts worker threads; by default about
+   *  what starting one takes. */
+  readonly patience?: number;
   /** Most bytes that buffers, slots and scratch may take together; by default what WebAssembly can address, 4 GiB. */
   readonly memoryLimit?: number;
   /**
@@ -57,6 +60,14 @@ class CpuBuffer implements DeviceBuffer {
   ) {}
 }
 
+/** What a device made of a plan. */
+interface Compilation {
+  readonly program: Program;
+  readonly compiled: number;
+  /** Estimated work of a run. */
+  readonly nanoseconds: number;
+}
+
 class CpuPlan implements CompiledPlan {
   readonly launches: Readonly<Record<string, number>>;
   /** Numbers of the externals that it writes. */
@@ -65,11 +76,14 @@ class CpuPlan implements CompiledPlan {
   constructor(
     readonly owner: CpuDevice,
     readonly plan: Plan,
-    readonly compiled: number,
-    readonly program: Program,
+    readonly compilation: Compilation,
   ) {
     this.launches = kernelsByKind(plan);
     this.written = writtenExternals(plan);
+  }
+
+  get compiled(): number {
+    return this.compilation.compiled;
   }
 }
 
@@ -92,6 +106,8 @@ export class CpuDevice implements Device {
   readonly maxBufferBytes: number;
   readonly #limit: number;
   readonly #print: Printer;
+  /** Whether the memory is shared, which modules must declare. */
+  readonly #shared: boolean;
   #resources: Resources | undefined;
   /** Numbers of the functions that the threads know, by the key of their code. */
   readonly #functions = new Map<string, number>();
@@ -102,8 +118,9 @@ export class CpuDevice implements Device {
   #buffers = 0;
   #peak = 0;
 
-  private constructor(print: Printer, { memory, limit }: Space, threads: Threads) {
+  private constructor(print: Printer, { memory, limit, shared }: Space, threads: Threads) {
     this.#print = print;
+    this.#shared = shared;
     this.#limit = limit;
     // Kernels compute offsets within a buffer with signed 32-bit integers.
     this.maxBufferBytes = Math.min(limit, 2 ** 31 - PAGE);
@@ -122,6 +139,7 @@ export class CpuDevice implements Device {
   static async start(options: CpuDeviceOptions, printer: Printer | Promise<Printer>): Promise<CpuDevice> {
     const {
       threads = Math.min(platform.cores, DEFAULT_THREADS),
+      patience = platform.patience,
       memoryLimit = HIGHEST_LIMIT,
       inline = false,
       revectorize = false,
@@ -130,19 +148,10 @@ export class CpuDevice implements Device {
       throw new ArgumentError(`threads is ${threads}; give a whole number from 1 to ${MAX_THREADS}`);
     if (!(memoryLimit > 0)) throw new ArgumentError(`memoryLimit is ${memoryLimit}; give a positive number of bytes`);
     if (revectorize) platform.revectorize();
-    const limit = Math.min(memoryLimit, HIGHEST_LIMIT);
-    if (platform.threads && !inline) {
-      try {
-        const space = reserve(limit, true);
-        const [print, workers] = await Promise.all([printer, startWorkers(space.memory, threads)]);
-        return new CpuDevice(print, space, workers);
-      } catch (error) {
-        // A page's policy may forbid workers made of text, and a browser may refuse so much shared memory.
-        if (!(error instanceof DeviceError)) throw error;
-      }
-    }
-    const space = reserve(limit, false);
-    return new CpuDevice(await printer, space, startInline(space.memory));
+    const space = reserve(Math.min(memoryLimit, HIGHEST_LIMIT), platform.threads && !inline);
+    const workers = space.shared ? threads : 0;
+    const [print, running] = await Promise.all([printer, Threads.start(space.memory, { workers, patience })]);
+    return new CpuDevice(print, space, running);
   }
 
   /** Threads that execute kernels; 0 once the device is closed. */
@@ -229,24 +238,27 @@ export class CpuDevice implements Device {
   compile(plan: Plan): CompiledPlan {
     const open = this.#open();
     const known = this.#programs.get(plan);
-    if (known) return new CpuPlan(this, plan, 0, known);
+    const nanoseconds = plan.kernels.reduce((sum, kernel) => sum + estimate(kernel), 0);
+    if (known) return new CpuPlan(this, plan, { program: known, compiled: 0, nanoseconds });
+    open.threads.announce(nanoseconds);
     const before = this.#functions.size;
     const kernels = plan.kernels.map(({ kernel, buffers, flops, bytes }) =>
       this.#load(open, this.#print(kernel), { name: kernel.name, buffers, flops, bytes }),
     );
     const program = encodeProgram(kernels, plan.slots, writtenExternals(plan));
     this.#programs.set(plan, program);
-    return new CpuPlan(this, plan, this.#functions.size - before, program);
+    return new CpuPlan(this, plan, { program, compiled: this.#functions.size - before, nanoseconds });
   }
 
   run(compiled: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
     const open = this.#open();
     if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
-    const { plan, program, written } = compiled;
+    const { plan, compilation, written } = compiled;
     checkRun(plan, externals, uniforms);
     const buffers = externals.map((buffer) => this.#own(buffer));
-    this.#enqueue(open, program, buffers, uniforms);
+    open.threads.announce(compilation.nanoseconds);
+    this.#enqueue(open, compilation.program, buffers, uniforms);
     for (const i of written) buffers[i].version++;
   }
 
@@ -337,10 +349,10 @@ export class CpuDevice implements Device {
   }
 
   /** The number of the function that this code, of kernel `name`, is to the threads. */
-  #functionOf({ queue, threads }: Resources, code: CpuCode, name: string): number {
+  #functionOf({ queue }: Resources, code: CpuCode, name: string): number {
     const known = this.#functions.get(code.key);
     if (known !== undefined) return known;
-    const bytes = code.assemble(threads.shared);
+    const bytes = code.assemble(this.#shared);
     if (bytes.length > 2 * MAX_COMMAND_WORDS)
       throw new DeviceError(`kernel ${name} is ${bytes.length} bytes of code, more than the cpu device takes`);
     const index = this.#functions.size;
@@ -385,6 +397,7 @@ const closedError = (): DeviceError => new DeviceError("the cpu device was close
 
 interface Space {
   readonly memory: WebAssembly.Memory;
+  readonly shared: boolean;
   /** Bytes that its heap can grow to. */
   readonly limit: number;
 }
@@ -395,9 +408,11 @@ function reserve(limit: number, shared: boolean): Space {
   for (let maximum = Math.ceil((HEAP_START + limit) / PAGE); ; maximum = Math.max(initial, maximum >>> 1)) {
     try {
       const memory = new WebAssembly.Memory({ initial, maximum, shared });
-      return { memory, limit: Math.min(limit, maximum * PAGE - HEAP_START) };
+      return { memory, shared, limit: Math.min(limit, maximum * PAGE - HEAP_START) };
     } catch (cause) {
-      if (maximum === initial) throw new DeviceError("the engine gives no memory to WebAssembly", { cause });
+      if (maximum > initial) continue;
+      if (shared) return reserve(limit, false);
+      throw new DeviceError("the engine gives no memory to WebAssembly", { cause });
     }
   }
 }

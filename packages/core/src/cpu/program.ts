@@ -88,12 +88,16 @@ export interface Binding {
   readonly kept: readonly (Place | undefined)[];
 }
 
+/** Nanoseconds that one thread takes for a kernel, roughly: 4 FLOP or 8 bytes each. */
+export const estimate = ({ flops, bytes }: { readonly flops: number; readonly bytes: number }): number =>
+  flops / 4 + bytes / 8;
+
 /**
- * Tasks that a thread takes at least, so that handing them out costs little: about 2 µs of work, at 4 FLOP or 8 bytes a
- * nanosecond. The stages of a kernel are taken to do equal parts of it.
+ * Tasks that a thread takes at least, so that handing them out costs little: about 2 µs of work. The stages of a kernel
+ * are taken to do equal parts of it.
  */
-function leastChunk({ stage: { tasks }, kernel: { stages, flops, bytes } }: Entry): number {
-  const nanoseconds = (flops / 4 + bytes / 8) / stages.length;
+function leastChunk({ stage: { tasks }, kernel }: Entry): number {
+  const nanoseconds = estimate(kernel) / kernel.stages.length;
   return nanoseconds > 0 ? Math.min(tasks, Math.ceil((tasks * 2000) / nanoseconds)) : 1;
 }
 

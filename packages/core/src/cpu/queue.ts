@@ -150,7 +150,7 @@ export class RunQueue {
   #room(): number {
     const words = this.#control();
     let behind = 0;
-    for (let t = 0; t < this.threads.count; t++)
+    for (let t = 0; t < this.threads.active; t++)
       behind = Math.max(behind, (this.#head - Atomics.load(words, L.tails + t * L.tailStride)) >>> 0);
     return L.ringWords - behind;
   }

@@ -17,6 +17,15 @@ export interface Executor {
   ready(): boolean;
   /** After `step` gave false: blocks the thread until `ready`. */
   sleep(): void;
+  /** From where other threads can go on when this one steps no more. */
+  progress(): Progress;
+}
+
+/** What a thread has read of the ring: a kernel that is partly done is found so by those who come to it. */
+export interface Progress {
+  readonly position: number;
+  /** By the number of the function; in place of a module that does not compile, why. */
+  readonly modules: readonly (WebAssembly.Module | Error)[];
 }
 
 export interface ThreadData {
@@ -26,17 +35,22 @@ export interface ThreadData {
   readonly thread: number;
   /** A chunk is this part of the tasks that are left. */
   readonly shares: number;
+  readonly start: Progress;
 }
 
 /** `onCompleted` is called when the run that the host awaits, or a later one, has completed. */
-export function createExecutor({ memory, layout, thread, shares }: ThreadData, onCompleted: () => void): Executor {
+export function createExecutor(
+  { memory, layout, thread, shares, start }: ThreadData,
+  onCompleted: () => void,
+): Executor {
   type Run = (params: number, begin: number, end: number, scratch: number) => void;
   const L = layout;
   const tail = L.tails + thread * L.tailStride;
+  const modules: (WebAssembly.Module | Error)[] = [];
   const functions: Run[] = [];
   const view = () => new Int32Array(memory.buffer, 0, L.end);
   let words = view();
-  let position = 0;
+  let { position } = start;
   /** The run command at work: its first word, its present entry, and how many entries are left. */
   let command = 0;
   let entry = 0;
@@ -61,17 +75,25 @@ export function createExecutor({ memory, layout, thread, shares }: ThreadData, o
   };
 
   /** A module that does not compile becomes a function that says so when it is called. */
-  const load = (): void => {
-    const start = 4 * (command + L.header);
-    const bytes = new Uint8Array(memory.buffer, start, words[command + 3]).slice();
-    try {
-      const module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
-      functions[words[command + 2]] = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
-    } catch (error) {
-      functions[words[command + 2]] = () => {
-        throw error;
+  const define = (index: number, module: WebAssembly.Module | Error): void => {
+    modules[index] = module;
+    if (module instanceof Error)
+      functions[index] = () => {
+        throw module;
       };
+    else functions[index] = new WebAssembly.Instance(module, { env: { memory } }).exports.run as Run;
+  };
+
+  const load = (): void => {
+    const first = 4 * (command + L.header);
+    const bytes = new Uint8Array(memory.buffer, first, words[command + 3]).slice();
+    let module: WebAssembly.Module | Error;
+    try {
+      module = new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+    } catch (error) {
+      module = error as Error;
     }
+    define(words[command + 2], module);
   };
 
   const fail = (name: number, error: unknown): void => {
@@ -144,6 +166,10 @@ export function createExecutor({ memory, layout, thread, shares }: ThreadData, o
     return true;
   };
 
+  start.modules.forEach((module, index) => {
+    define(index, module);
+  });
+
   return {
     step(): boolean {
       // Growing a memory that is not shared takes away its old views.
@@ -164,18 +190,18 @@ export function createExecutor({ memory, layout, thread, shares }: ThreadData, o
       Atomics.wait(words, stalledAt, stalledValue);
       Atomics.sub(words, L.sleepers, 1);
     },
+    progress: () => ({ position, modules }),
   };
 }
 
-/** The life of a worker thread, which ends from outside. It says "ready" once, then "completed" when asked to. */
+/** The life of a worker thread, which ends from outside. It says "completed" when asked to. */
 export function threadMain(
   create: typeof createExecutor,
   data: ThreadData,
-  post: (message: "ready" | "completed") => void,
+  post: (message: "completed") => void,
 ): void {
   const spins = 4000;
   const executor = create(data, () => post("completed"));
-  post("ready");
   for (;;) {
     if (executor.step()) continue;
     let spun = 0;
@@ -184,11 +210,13 @@ export function threadMain(
   }
 }
 
-/** The text of a function `(data, post) => void` that is `threadMain`. */
+/** The text of a function `(post) => receive` for `startThread`: it says "ready" once, and becomes `threadMain` when it
+ *  receives `ThreadData`. */
 export function threadSource(): string {
   // Some bundlers wrap functions in a helper of this name, which does not come along.
-  return `(data, post) => {
+  return `(post) => {
     const __name = (f) => f;
-    (${threadMain})(${createExecutor}, data, post);
+    post("ready");
+    return (data) => (${threadMain})(${createExecutor}, data, post);
   }`;
 }

@@ -12,8 +12,11 @@ export const platform: Platform = {
     typeof Worker !== "undefined" &&
     typeof SharedArrayBuffer !== "undefined" &&
     globalThis.crossOriginIsolated === true,
-  startThread(source, data, onMessage, onEnd) {
-    const script = `onmessage = (event) => (${source})(event.data, (message) => postMessage(message));`;
+  // Pages live long, and whether a policy forbids threads should show at the start.
+  patience: 0,
+  startThread(source, onMessage, onEnd) {
+    const script = `const receive = (${source})((message) => postMessage(message));
+      onmessage = (event) => receive(event.data);`;
     const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
     const worker = new Worker(url, { name: "kindling" });
     worker.onmessage = (event) => {
@@ -21,8 +24,7 @@ export const platform: Platform = {
       onMessage(event.data);
     };
     worker.onerror = (event) => onEnd(event.message || "the browser refused to start it");
-    worker.postMessage(data);
-    return { keepAlive: () => {}, terminate: () => worker.terminate() };
+    return { post: (data) => worker.postMessage(data), keepAlive: () => {}, terminate: () => worker.terminate() };
   },
   revectorize() {},
   revectorizes: () => false,
