@@ -39,12 +39,18 @@ function node24(...flags: string[]): Engine {
 /** Node 24, the same with 128-bit operations joined to 256-bit ones, and the Node that runs this. */
 export const comparedEngines: Engine[] = [node24(), node24("--experimental-wasm-revectorize"), thisEngine];
 
+/** Those that are here or could be installed; says which are left out. */
+export const availableEngines = (engines: readonly Engine[]): Engine[] =>
+  engines.filter((engine) => {
+    const available = engine.package === undefined || installed(engine.package);
+    if (!available) console.error(`${engine.name} is left out: ${engine.package} could not be installed`);
+    return available;
+  });
+
 /** The program that answers tasks, on an engine. */
 export const engineProgram = (engine: Engine, options: string[]): Program => ({
   name: engine.name,
   command: engine.node,
   args: ["--expose-gc", ...engine.flags, fileURLToPath(new URL("./kindling.js", import.meta.url)), ...options],
   env: process.env,
-  missing: () =>
-    engine.package === undefined || installed(engine.package) ? undefined : `${engine.package} could not be installed`,
 });

@@ -1,71 +1,27 @@
-// `pnpm bench`: times the hot paths on one device and one or more engines, and peers beside them.
+// `pnpm bench`: times the hot paths on one or more engines with peers beside them, and measures what processes take.
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { init } from "@kindling/core";
-import { Contestant } from "./contestant.js";
-import { comparedEngines, engineProgram, thisEngine } from "./engines.js";
+import { Contestant, type Program } from "./contestant.js";
+import { availableEngines, comparedEngines, type Engine, engineProgram, thisEngine } from "./engines.js";
+import type { FigureGroup } from "./figures/figure.js";
+import { allFigures, measureFigures } from "./figures/index.js";
+import { formatOutcomes, formatReport } from "./format.js";
+import { fail, type Options, parseOptions } from "./options.js";
 import { allPeers } from "./peers.js";
 import { formatProfile, profile, profilingDevice } from "./profile.js";
-import { type Column, formatReport, makeReport, type Report } from "./report.js";
+import { type Column, makeReport, type Report } from "./report.js";
 import { askInRounds } from "./rounds.js";
+import { judge } from "./targets.js";
 import type { Workload } from "./workload.js";
 import { allWorkloads } from "./workloads/index.js";
 
-const usage = `pnpm bench [options]
-  --only <pattern>   workloads whose name matches this regular expression
-  --device <name>    cpu (default) or auto
-  --engines          on Node 24 without and with --experimental-wasm-revectorize and on this Node, not on this Node alone;
-                     the first run installs Node 24
-  --threads <n>      ours and the peers' (default: as many as the machine has cores)
-  --runs <n>         runs of which the median is taken (default 7)
-  --rounds <n>       measure everything so many times, we and the peers in turn, and take medians (default 1)
-  --checkpoint <path>  a .pth of a state dict for the checkpoint workloads (default: one is made)
-  --profile          time each kernel of a run alone on the cpu device, instead of the whole
-  --no-peers         leave the other frameworks out; else the first run installs those that npm has
-  --json             print JSON
-  --list             print the workloads' names`;
-
-function options() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        only: { type: "string", default: "" },
-        device: { type: "string", default: "cpu" },
-        threads: { type: "string", default: String(availableParallelism()) },
-        runs: { type: "string", default: "7" },
-        rounds: { type: "string", default: "1" },
-        checkpoint: { type: "string" },
-        engines: { type: "boolean", default: false },
-        profile: { type: "boolean", default: false },
-        peers: { type: "boolean", default: true },
-        "no-peers": { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        list: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-    const counts = {
-      threads: count("threads", values.threads),
-      runs: count("runs", values.runs),
-      rounds: count("rounds", values.rounds),
-    };
-    return { ...values, ...counts };
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-}
-
-function fail(message: string): never {
-  console.error(`bench: ${message}\n\n${usage}`);
-  process.exit(2);
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  return Number.isInteger(value) && value > 0 ? value : fail(`--${name} takes a number of at least 1, not "${text}"`);
+/** What was chosen to be measured. */
+interface Choice {
+  workloads: Workload[];
+  figures: FigureGroup[];
 }
 
 async function profileAll(workloads: Workload[], threads: number): Promise<void> {
@@ -77,46 +33,58 @@ async function profileAll(workloads: Workload[], threads: number): Promise<void>
   }
 }
 
-type Options = ReturnType<typeof options>;
-
 /** Starts everybody, asks everybody everything, and lets everybody end. */
-async function measureAll(workloads: Workload[], folder: string, choices: Options): Promise<Report> {
-  const { device, threads, runs, rounds, checkpoint, engines, "no-peers": alone } = choices;
-  const settings = Object.entries({ device, threads, runs, folder, checkpoint });
-  const kindling = settings.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
-  const ours = (engines ? comparedEngines : [thisEngine]).map((engine) => engineProgram(engine, kindling));
-  const theirs = alone ? [] : allPeers(threads, runs);
-
+async function timeAll(programs: Program[], { workloads }: Choice, rounds: number) {
+  if (workloads.length === 0)
+    return { columns: programs.map(({ name }): Column => ({ name, title: name, answers: new Map() })), notes: [] };
   const contestants: Contestant[] = [];
-  for (const program of [...ours, ...theirs]) contestants.push(await Contestant.start(program));
+  for (const program of programs) contestants.push(await Contestant.start(program));
   if (!contestants[0].running) fail(`Kindling did not start. ${contestants[0].failure}`);
-  const answers = await askInRounds(
-    contestants,
-    workloads.map(({ task }) => task),
-    rounds,
-  );
+  const tasks = workloads.map(({ task }) => task);
+  const answers = await askInRounds(contestants, tasks, rounds);
   await Promise.all(contestants.map((contestant) => contestant.close()));
-
-  const columns = contestants.map(({ name, title }, i): Column => ({ name, title, answers: answers[i] }));
-  const notes = contestants.flatMap((contestant) => contestant.notes);
-  return makeReport({ runs, rounds, notes }, workloads, columns.slice(0, ours.length), columns.slice(ours.length));
+  return {
+    columns: contestants.map(({ name, title }, i): Column => ({ name, title, answers: answers[i] })),
+    notes: contestants.flatMap((contestant) => contestant.notes),
+  };
 }
 
-async function run(folder: string): Promise<void> {
-  const choices = options();
-  const { only, threads, json, checkpoint } = choices;
-  if (choices.help) return console.log(usage);
+async function measureAll(choice: Choice, engines: Engine[], folder: string, options: Options): Promise<Report> {
+  const { device, threads, runs, rounds, checkpoint } = options;
+  const settings = Object.entries({ device, threads, runs, folder, checkpoint });
+  const kindling = settings.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
+  const ours = engines.map((engine) => engineProgram(engine, kindling));
+  const theirs = options["no-peers"] ? [] : allPeers(threads, runs);
+  const { columns, notes } = await timeAll([...ours, ...theirs], choice, rounds);
+  const figures = await measureFigures(choice.figures, engines, threads);
+  const [us, peers] = [columns.slice(0, ours.length), columns.slice(ours.length)];
+  return makeReport({ runs, rounds, figures, notes }, choice.workloads, us, peers);
+}
+
+async function main(folder: string): Promise<void> {
+  const options = parseOptions();
+  const { only, checkpoint, device } = options;
   const pattern = new RegExp(only, "i");
   const all = allWorkloads({ folder, checkpoint });
-  const workloads = all.filter(({ task }) => pattern.test(task.name));
-  const names = all.map(({ task }) => `  ${task.name}`).join("\n");
-  if (choices.list) return console.log(names);
-  if (workloads.length === 0) fail(`no workload matches "${only}". There are:\n${names}`);
-  if (choices.profile) return profileAll(workloads, threads);
-  const report = await measureAll(workloads, folder, choices);
-  console.log(json ? JSON.stringify(report, undefined, 2) : formatReport(report));
+  // What processes take is known of the cpu device.
+  const groups = device === "cpu" ? allFigures : [];
+  const choice: Choice = {
+    workloads: all.filter(({ task }) => pattern.test(task.name)),
+    figures: groups.filter(({ name }) => pattern.test(name)),
+  };
+  const names = [...all.map(({ task }) => task.name), ...groups.map(({ name }) => name)].join("\n  ");
+  if (options.list) return console.log(`  ${names}`);
+  if (choice.workloads.length + choice.figures.length === 0) fail(`nothing matches "${only}". There are:\n  ${names}`);
+  if (options.profile) return profileAll(choice.workloads, options.threads);
+
+  const engines = options.engines ? availableEngines(comparedEngines) : [thisEngine];
+  const report = await measureAll(choice, engines, folder, options);
+  const outcomes = options.targets ? judge(report) : [];
+  if (options.json) return console.log(JSON.stringify({ ...report, targets: outcomes }, undefined, 2));
+  console.log(formatReport(report));
+  if (options.targets) console.log(`\n${formatOutcomes(report, outcomes)}`);
 }
 
 const folder = mkdtempSync(join(tmpdir(), "kindling-bench-"));
 process.once("exit", () => rmSync(folder, { recursive: true }));
-await run(folder);
+await main(folder);

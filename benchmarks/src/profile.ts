@@ -1,8 +1,8 @@
 // Where a run's time goes: the device's plans are taken apart, and each kernel is timed alone on the memory of the run.
 
 import { type CompiledPlan, createCpuDevice, type Device, type DeviceBuffer, type Plan } from "@kindling/core";
+import { layOut } from "./format.js";
 import { median } from "./median.js";
-import { layOut } from "./report.js";
 import type { Workload } from "./workload.js";
 
 interface RecordedRun {

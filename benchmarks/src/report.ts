@@ -1,4 +1,4 @@
-// Shows what was measured: a table for people, JSON for programs.
+// Puts what was measured side by side. This is what `--json` prints.
 
 import type { Answer } from "../peers/tasks.js";
 import type { Answers } from "./rounds.js";
@@ -32,6 +32,13 @@ export interface Result {
   peers: PeerFigure[];
 }
 
+/** What processes take besides the time of their work, by engine. */
+export interface FigureRow {
+  name: string;
+  unit: string;
+  values: { engine: string; value: number }[];
+}
+
 export interface Report {
   runs: number;
   /** How often all of it was measured; figures are medians of medians. */
@@ -39,6 +46,7 @@ export interface Report {
   engines: Omit<Column, "answers">[];
   peers: Omit<Column, "answers">[];
   results: Result[];
+  figures: FigureRow[];
   notes: string[];
 }
 
@@ -64,65 +72,16 @@ function makeResult(
 
 /** Puts everybody's figures side by side. */
 export function makeReport(
-  { runs, rounds, notes }: Pick<Report, "runs" | "rounds" | "notes">,
+  measured: Pick<Report, "runs" | "rounds" | "figures" | "notes">,
   workloads: readonly Work[],
   engines: readonly Column[],
   peers: readonly Column[],
 ): Report {
   const titles = ({ name, title }: Column) => ({ name, title });
   return {
-    runs,
-    rounds,
+    ...measured,
     engines: engines.map(titles),
     peers: peers.filter(({ answers }) => answers.size > 0).map(titles),
     results: workloads.map((workload) => makeResult(workload, engines, peers)),
-    notes,
   };
-}
-
-const number = (value: number): string => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-
-/** Columns as wide as their widest cell; the first is left-aligned, numbers are right-aligned. */
-export function layOut(rows: string[][]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  const line = (row: string[]): string =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ");
-  return rows.map((row) => line(row).trimEnd()).join("\n");
-}
-
-const letter = (i: number): string => `[${String.fromCharCode(65 + i)}]`;
-
-function rate({ gflops, gigabytes }: EngineFigure): string {
-  if (gflops !== undefined) return `${number(gflops)} GFLOP/s`;
-  return gigabytes === undefined ? "–" : `${number(gigabytes)} GB/s`;
-}
-
-/** The table that the runner prints. */
-export function formatReport({ runs, rounds, engines, peers, results, notes }: Report): string {
-  const header = [
-    "",
-    ...engines.flatMap((_, i) => [`${letter(i)} ms`, "rate"]),
-    "kernels",
-    "peak MB",
-    ...peers.flatMap((_, i) => [`[${i + 1}] ms`, "ratio"]),
-  ];
-  const rows = results.map((result) => [
-    result.name,
-    ...engines.flatMap(({ name }) => {
-      const found = result.engines.find(({ engine }) => engine === name);
-      return found === undefined ? ["–", "–"] : [number(found.ms), rate(found)];
-    }),
-    result.engines[0]?.kernels?.toFixed(0) ?? "–",
-    ((result.engines[0]?.peakBytes ?? 0) / 1e6).toFixed(0),
-    ...peers.flatMap(({ name }) => {
-      const found = result.peers.find(({ peer }) => peer === name);
-      return found === undefined ? ["–", "–"] : [number(found.ms), found.ratio?.toFixed(2) ?? "–"];
-    }),
-  ]);
-  const legend = [
-    ...engines.map(({ title }, i) => `${letter(i)} ${title}`),
-    ...peers.map(({ title }, i) => `[${i + 1}] ${title}; ratio = time of [A] / theirs`),
-  ];
-  const title = `Medians of ${rounds === 1 ? "" : `${rounds} × `}${runs} runs`;
-  return [title, "", layOut([header, ...rows]), "", ...legend, ...notes].join("\n");
 }

@@ -1,7 +1,8 @@
 // The report: engines and peers side by side, columns that line up.
 
 import { describe, expect, test } from "vitest";
-import { formatReport, layOut, makeReport } from "../dist/report.js";
+import { formatReport, layOut } from "../dist/format.js";
+import { makeReport } from "../dist/report.js";
 
 const workloads = [
   { task: { name: "matmul 1024" }, flops: 2 * 1024 ** 3 },
@@ -26,7 +27,9 @@ const peers = [
   column("onnxruntime-web", { "matmul 1024": { ms: 50 } }),
   column("absent", {}),
 ];
-const report = makeReport({ runs: 7, rounds: 1, notes: ["absent: not installed"] }, workloads, engines, peers);
+const figures = [{ name: "init", unit: "ms", values: [{ engine: "Node 20", value: 30.5 }] }];
+const notes = ["absent: not installed"];
+const report = makeReport({ runs: 7, rounds: 1, figures, notes }, workloads, engines, peers);
 
 describe("makeReport", () => {
   test("gives each peer's time and the ratio of the first engine's to it", () => {
@@ -48,7 +51,7 @@ describe("makeReport", () => {
   });
 });
 
-test("formatReport prints a row a workload and a legend", () => {
+test("formatReport prints a row a workload, a row a figure and a legend", () => {
   expect(formatReport(report).split("\n")).toEqual([
     "Medians of 7 runs",
     "",
@@ -56,6 +59,9 @@ test("formatReport prints a row a workload and a legend", () => {
     "matmul 1024       40.0  53.7 GFLOP/s    50.0  42.9 GFLOP/s        1       13    10.0   4.00    50.0   0.80",
     "copy              4.00     20.0 GB/s       –             –        1       80    2.50   1.60       –      –",
     "small CNN step    25.0             –       –             –       31       40       –      –       –      –",
+    "",
+    "      [A]      [B]",
+    "init    –  30.5 ms",
     "",
     "[A] Node 24.1",
     "[B] Node 20.1",
