@@ -17,6 +17,8 @@ export interface StartOptions {
   revectorize?: boolean;
   /** Most bytes that tensors and workspaces may take on the device. */
   memoryLimit?: number;
+  /** Whether the cpu device may compute 3×3 convolutions by Winograd's algorithm; by default it may. */
+  winograd?: boolean;
 }
 
 /** Starts the webgpu device. Rejects with an `ArgumentError` for options out of range, and with a `DeviceError` where there
@@ -37,10 +39,10 @@ export type DeviceName = (typeof DEVICE_NAMES)[number];
  * @throws DeviceError where the name is unknown or the device cannot be had
  */
 export async function startDevice(name: DeviceName, options: StartOptions = {}): Promise<Device> {
-  const { threads, revectorize, memoryLimit } = options;
+  const { threads, revectorize, memoryLimit, winograd } = options;
   switch (name) {
     case "cpu":
-      return createCpuDevice({ threads, revectorize, memoryLimit });
+      return createCpuDevice({ threads, revectorize, memoryLimit, winograd });
     case "webgpu":
       return createWebGpuDevice({ memoryLimit });
     case "auto":
@@ -48,7 +50,7 @@ export async function startDevice(name: DeviceName, options: StartOptions = {}):
         return await createWebGpuDevice({ memoryLimit, adapter: "hardware" });
       } catch (error) {
         if (!(error instanceof NoAdapterError)) throw error;
-        return createCpuDevice({ threads, revectorize, memoryLimit });
+        return createCpuDevice({ threads, revectorize, memoryLimit, winograd });
       }
     default: {
       const known = DEVICE_NAMES.map((n) => `"${n}"`).join(", ");

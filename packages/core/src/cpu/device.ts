@@ -34,6 +34,9 @@ export interface CpuDeviceOptions {
   readonly revectorize?: boolean;
   /** Executes on the calling thread, as where shared memory cannot be had. */
   readonly inline?: boolean;
+  /** Whether 3×3 convolutions may be computed by Winograd's algorithm, by default where that is faster. Its rounding
+   *  errors are about 1.5 times those of summing directly; docs/kernels-cpu.md tells their bound. */
+  readonly winograd?: boolean;
 }
 
 /** How a kernel becomes WebAssembly. */

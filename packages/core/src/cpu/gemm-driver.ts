@@ -23,10 +23,10 @@ import {
 
 const field = FIELDS.read;
 
-type MultiplyFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "void">;
+export type MultiplyFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "void">;
 
 /** multiply(panelsA, panelsB, c, kc, mc, nc, first): C (+)= A·B, a block of `mc` rows, `nc` columns rounded up. */
-function printMultiply(m: WasmModule, shape: TileShape): MultiplyFunction {
+export function printMultiply(m: WasmModule, shape: TileShape): MultiplyFunction {
   const { mr, nr } = shape;
   const tile = printTile(m, shape);
   return m.helper(

@@ -10,5 +10,9 @@ export const createCpuDevice = (options: CpuDeviceOptions = {}): Promise<Device>
   // The printers are loaded while the threads start: either takes 20 to 30 ms.
   CpuDevice.start(
     options,
-    import("./print.js").then((module) => module.printKernel),
+    import("./print.js").then(
+      ({ printKernel }) =>
+        (kernel) =>
+          printKernel(kernel, options),
+    ),
   );
