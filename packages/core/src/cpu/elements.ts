@@ -41,6 +41,19 @@ export function loadFour(f: FunctionBuilder, dtype: ComputeDType, address: Addre
   }
 }
 
+/** Four elements of four bytes, of which each is the second after the one before. */
+export const loadEverySecond = (address: Address, offset = 0): Lanes =>
+  v128.shuffle32(v128.load(address, offset), v128.load(address, offset + 12), [0, 2, 5, 7]);
+
+/** The columns of the matrix whose rows are given. */
+export function transpose(f: FunctionBuilder, rows: readonly Lanes[]): Lanes[] {
+  const [a, b, c, d] = rows.map((row) => f.let(row));
+  const [low, high] = [[0, 4, 1, 5] as const, [2, 6, 3, 7] as const].map((lanes) =>
+    [v128.shuffle32(a, b, lanes), v128.shuffle32(c, d, lanes)].map((pair) => f.let(pair)),
+  );
+  return [low, high].flatMap(([x, y]) => [v128.shuffle32(x, y, [0, 1, 4, 5]), v128.shuffle32(x, y, [2, 3, 6, 7])]);
+}
+
 /** One element in all lanes. */
 export const loadOne = (f: FunctionBuilder, dtype: ComputeDType, address: Address): Lanes =>
   dtype === "float32" || dtype === "int32"

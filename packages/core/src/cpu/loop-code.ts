@@ -2,9 +2,9 @@
 
 import { scalarOf } from "../expr.js";
 import { castLanes } from "./lanes.js";
-import type { LoopStructure, LoopSweep } from "./loop-structure.js";
+import type { Interior, LoopStructure, LoopSweep } from "./loop-structure.js";
 import { isLongSum, joinTotals, Total } from "./loop-total.js";
-import { LoopValues } from "./loop-values.js";
+import { firstVectors, LoopValues } from "./loop-values.js";
 import { type FunctionBuilder, i32, type Local, select, type Value, WasmModule } from "./wasm/index.js";
 
 /** The first words of the parameters. */
@@ -61,6 +61,7 @@ class LoopPrinter {
 
   run(begin: Local<"i32">, end: Local<"i32">): void {
     const { f, values, structure, outerDims } = this;
+    const { tile } = structure;
     const perTask = f.let(values.word(TASK_WORDS.unitsPerTask));
     const units = f.let(values.word(TASK_WORDS.units));
     const unit = f.let(i32.mul(begin, perTask));
@@ -69,6 +70,7 @@ class LoopPrinter {
     const rows = f.let(values.word(TASK_WORDS.rows));
 
     values.hoistLaneSteps();
+    if (tile > 1) values.hoistTileSteps(outerDims[outerDims.length - 1], tile);
     values.emit(this.allNodes, (node) => node.scope === 0);
     const isOuter = (a: number): boolean => outerDims.some((d) => structure.affines[a].steps[d] !== null);
     const outerAffines = structure.affines.flatMap((_, a) => (isOuter(a) ? [a] : []));
@@ -103,10 +105,16 @@ class LoopPrinter {
         outerAffines.forEach((a, i) => {
           values.setCursor(a, cursors[i]);
         });
-        this.countDown(count, 1, () => {
-          this.values.scoped(() => this.row(chunk));
-          if (outerDims.length > 0) this.advance(outerDims[outerDims.length - 1], outerAffines);
-        });
+        const rowsAtOnce = (rows: number): void =>
+          this.countDown(count, rows, () => {
+            values.scoped(() => this.row(chunk));
+            if (outerDims.length > 0) this.advance(outerDims[outerDims.length - 1], outerAffines, rows);
+          });
+        if (tile > 1)
+          values.within({ tiled: true, vectors: firstVectors(tile) }, () => {
+            rowsAtOnce(tile);
+          });
+        rowsAtOnce(1);
       }),
     );
   }
@@ -155,26 +163,72 @@ class LoopPrinter {
     f.set(left, select(left, length, i32.ltS(left, length)));
     const moving = this.moving(laneDim);
     for (const a of moving) values.enterCursor(a, i32.mul(start, values.laneStep(a)));
-    this.laneLoop(left, structure.sweeps[0].unroll, moving, () => {
+    const body = (): void => {
       values.emit(this.allNodes, (node) => node.scope === 2 && !node.late);
       for (const sweep of structure.sweeps) this.sweep(sweep);
-    });
+    };
+    if (values.mode.tiled) this.tiledLoop(left, moving, body);
+    else if (structure.interior) this.guardedLoop(left, start, structure.interior, moving, body);
+    else this.laneLoop(left, structure.sweeps[0].unroll, moving, body);
   }
 
   /** Runs `body` over `left` positions of the lanes' dimension: several vectors at once, then one, then single points. */
   private laneLoop(left: Local<"i32">, unroll: number, moving: readonly number[], body: () => void): void {
     const { values } = this;
-    const outside = { width: values.width, unroll: values.unroll };
     const shapes = [...(unroll > 1 ? [[4, unroll]] : []), [4, 1], [1, 1]];
-    for (const [width, vectors] of shapes) {
-      values.width = width as 1 | 4;
-      values.unroll = vectors;
-      this.countDown(left, width * vectors, () => {
-        body();
-        this.advance(this.laneDim, moving, width * vectors);
+    for (const [width, vectors] of shapes)
+      values.within({ width: width as 1 | 4, vectors: firstVectors(vectors) }, () => {
+        this.countDown(left, width * vectors, () => {
+          body();
+          this.advance(this.laneDim, moving, width * vectors);
+        });
       });
+  }
+
+  /** As `laneLoop`, for the rows of a tile: four of them at once, so that their vectors stay in registers. */
+  private tiledLoop(left: Local<"i32">, moving: readonly number[], body: () => void): void {
+    const { values } = this;
+    const { vectors } = values.mode;
+    for (const width of [4, 1] as const)
+      this.countDown(left, width, () => {
+        for (let first = 0; first < vectors.length; first += 4)
+          values.within({ width, vectors: vectors.slice(first, first + 4) }, () => values.scoped(body));
+        this.advance(this.laneDim, moving, width);
+      });
+  }
+
+  /** As `laneLoop`, with one body for vectors in the interior, which tests no bounds, and one for all others. */
+  private guardedLoop(
+    left: Local<"i32">,
+    start: Local<"i32">,
+    interior: Interior,
+    moving: readonly number[],
+    body: () => void,
+  ): void {
+    const { f, values } = this;
+    const position = f.let(start);
+    const first = f.let(values.word(interior.first));
+    const last = f.let(values.word(interior.last));
+    for (const { affine, low, high, size } of interior.rows) {
+      const at = f.let(values.cursor(affine));
+      const below = i32.ltU(i32.add(at, values.word(low)), values.word(size));
+      const above = i32.ltU(i32.add(at, values.word(high)), values.word(size));
+      f.set(last, select(last, i32.const(0), i32.and(below, above)));
     }
-    Object.assign(values, outside);
+    const unroll = this.structure.sweeps[0].unroll;
+    this.laneLoop(left, unroll, moving, () => {
+      const { width, vectors } = values.mode;
+      const points = width * vectors.length;
+      const ends = i32.leS(i32.add(position, points), last);
+      if (width === 1) body();
+      else
+        f.if(
+          i32.and(i32.geS(position, first), ends),
+          () => values.within({ interior: true }, () => values.scoped(body)),
+          () => values.scoped(body),
+        );
+      f.increment(position, points);
+    });
   }
 
   private sweep(sweep: LoopSweep): void {
@@ -255,12 +309,14 @@ class LoopPrinter {
   private storeSweep(sweep: Store): void {
     const { f, values } = this;
     const write = (): void => {
-      const vectors = Array.from({ length: values.unroll }, (_, v) => v);
+      const { vectors } = values.mode;
       const results = sweep.stores.map(({ value, type, target }) =>
         vectors.map((v) => f.let(castLanes(type, scalarOf(target.dtype), values.value(value, v)))),
       );
       sweep.stores.forEach(({ target }, i) => {
-        for (const v of vectors) values.store(target, v, results[i][v]);
+        vectors.forEach((v, at) => {
+          values.store(target, v, results[i][at]);
+        });
       });
     };
     if (sweep.per === "row") write();
@@ -271,7 +327,7 @@ class LoopPrinter {
   private reduceRows(sweep: Reduce): void {
     const { f, values } = this;
     const { op, type } = sweep;
-    const totals = Array.from({ length: values.unroll }, () => new Total(f, op, type));
+    const totals = values.mode.vectors.map(() => new Total(f, op, type));
     const body = (): void => {
       totals.forEach((total, v) => {
         total.add(values.value(sweep.value, v));
@@ -292,9 +348,9 @@ class LoopPrinter {
     const { op, type } = sweep;
     const totals = Array.from({ length: sweep.unroll }, () => new Total(f, op, type));
     const body = (): void => {
-      for (let v = 0; v < values.unroll; v++) {
+      for (const v of values.mode.vectors) {
         const value = values.value(sweep.value, v);
-        if (values.width === 1) totals[v].addFirst(value);
+        if (values.mode.width === 1) totals[v].addFirst(value);
         else totals[v].add(value);
       }
     };

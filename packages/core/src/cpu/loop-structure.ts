@@ -30,8 +30,8 @@ export interface Memory {
   readonly dtype: ComputeDType;
   /** Number of the address in `affines`. */
   readonly address: number;
-  /** How the elements of four lanes lie. */
-  readonly lanes: "same" | "next" | "apart";
+  /** How the elements of four lanes lie: `across` when they are apart, but those of the rows of a tile are neighbours. */
+  readonly lanes: "same" | "next" | "second" | "across" | "apart";
 }
 
 export interface Source extends Memory {
@@ -54,6 +54,8 @@ export interface Node {
   readonly scope: number;
   /** Whether the lanes differ. */
   readonly varies: boolean;
+  /** Whether the rows of a tile differ. */
+  readonly tiles: boolean;
   /** Whether it depends on the result of a reduction, so that it cannot be computed when its scope begins. */
   readonly late: boolean;
   /** Whether it is used once, in its own scope, and needs no variable. */
@@ -80,8 +82,29 @@ export type LoopSweep = {
     }
 );
 
+/**
+ * Where all sources are within their bounds, whatever the position in the loops inside of the lanes' loop: the lanes'
+ * positions from `first` to before `last`, in rows in which every affine of `rows` is so for 0 ≤ affine + low and
+ * affine + high < size.
+ */
+export interface Interior {
+  /** Words. */
+  readonly first: number;
+  readonly last: number;
+  readonly rows: readonly {
+    readonly affine: number;
+    readonly low: number;
+    readonly high: number;
+    readonly size: number;
+  }[];
+}
+
 export interface LoopStructure {
   readonly lanes: "rows" | "inner";
+  /** Rows of a tile, in which the rows that differ in the last outer dimension are done at once; 1 for no tiles. */
+  readonly tile: number;
+  /** Null where nothing has bounds, or where the interior is no rectangle. */
+  readonly interior: Interior | null;
   /** Words of the sizes of the outer dimensions, of the other loops, and of the lanes' dimension. */
   readonly outer: readonly number[];
   readonly inner: readonly number[];
@@ -102,13 +125,26 @@ const unrollFor = (cost: number, laneSize: number): number => {
   return laneSize >= 4 * most ? most : 1;
 };
 
+function lanesOf({ dtype, strides, bounds, indirect }: Access, laneDim: number, tileDim: number): Memory["lanes"] {
+  const stride = strides[laneDim] ?? 0;
+  if (stride === 0) return "same";
+  if (stride === 1) return "next";
+  if (CPU_BYTES[dtype] !== 4 || indirect.length > 0) return "apart";
+  if (strides[tileDim] === 1 && bounds.length === 0) return "across";
+  return stride === 2 ? "second" : "apart";
+}
+
+/** Rows of a tile: what lies in a cache line. */
+export const TILE_ROWS = 16;
+
 /** Describes the kernel and fills its parameters, both in the same order for kernels of equal structure. */
-export function structureOf({ kernel, lanes }: NormalLoop, params: Params): LoopStructure {
+export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params): LoopStructure {
   const sizes = [...kernel.rows, ...kernel.inner];
   const rank = sizes.length;
   const laneDim = lanes === "rows" ? kernel.rows.length - 1 : rank - 1;
   const innerDims = kernel.inner.map((_, d) => d + kernel.rows.length).filter((d) => d !== laneDim);
   const outerDims = kernel.rows.map((_, d) => d).filter((d) => d !== laneDim);
+  const tileDim = tiled ? laneDim - 1 : -1;
   const rowScope = lanes === "rows" ? 2 : 1;
   const loops = lanes === "rows" ? [laneDim, ...innerDims] : [...innerDims, laneDim];
   const scopeOf = (d: number): number => loops.indexOf(d) + 2;
@@ -119,7 +155,7 @@ export function structureOf({ kernel, lanes }: NormalLoop, params: Params): Loop
     const steps = Array.from({ length: rank }, (_, d): Step => {
       const stride = strides[d] ?? 0;
       if (stride === 0) return null;
-      return base === null || (d === laneDim && stride === 1 && unit > 0)
+      return base === null || (d === laneDim && (stride === 1 || stride === 2) && unit > 0)
         ? { constant: stride * (unit || 1) }
         : { word: params.word(stride * (unit || 1)) };
     });
@@ -127,11 +163,10 @@ export function structureOf({ kernel, lanes }: NormalLoop, params: Params): Loop
   };
   const addMemory = (a: Access): Memory => {
     const bytes = CPU_BYTES[a.dtype];
-    const stride = a.strides[laneDim] ?? 0;
     return {
       dtype: a.dtype,
       address: addAffine(params.address(a.buffer, a.offset * bytes), a.strides, bytes),
-      lanes: stride === 0 ? "same" : stride === 1 ? "next" : "apart",
+      lanes: lanesOf(a, laneDim, tileDim),
     };
   };
   const sources = kernel.sources.map(
@@ -165,6 +200,7 @@ export function structureOf({ kernel, lanes }: NormalLoop, params: Params): Loop
       ...part,
       scope: Math.max(part.scope ?? 0, ...dims.map(scopeOf), ...args.map((a) => a.scope)),
       varies: (part.varies ?? false) || dims.includes(laneDim) || args.some((a) => a.varies),
+      tiles: dims.includes(tileDim) || args.some((a) => a.tiles),
       late: (part.late ?? false) || args.some((a) => a.late),
     };
     const number = nodes.push(node) - 1;
@@ -249,6 +285,32 @@ export function structureOf({ kernel, lanes }: NormalLoop, params: Params): Loop
     return { kind: "store", per: sweep.per, stores, needs: needsOf(stores.map((s) => s.value)), unroll };
   });
 
+  const interiorOf = (): Interior | null => {
+    if (lanes !== "rows") return null;
+    const bounded = kernel.sources.flatMap((source, i) =>
+      source.bounds.map((bound, b) => ({ bound, words: sources[i].bounds[b] })),
+    );
+    const moves = (strides: readonly number[], dims: readonly number[]): boolean => dims.some((d) => strides[d]);
+    if (bounded.length === 0) return null;
+    if (bounded.some(({ bound: { strides } }) => strides[laneDim] && moves(strides, outerDims))) return null;
+    let [first, last] = [0, sizes[laneDim]];
+    const rows: { affine: number; low: number; high: number; size: number }[] = [];
+    for (const { bound, words } of bounded) {
+      const reach = innerDims.map((d) => (bound.strides[d] ?? 0) * (sizes[d] - 1));
+      const low = reach.reduce((sum, x) => sum + Math.min(x, 0), 0);
+      const high = reach.reduce((sum, x) => sum + Math.max(x, 0), 0);
+      const step = bound.strides[laneDim] ?? 0;
+      if (step === 0) {
+        rows.push({ affine: words.affine, size: words.size, low: params.word(low), high: params.word(high) });
+        continue;
+      }
+      const ends = [-bound.offset - low, bound.size - 1 - bound.offset - high].map((at) => at / step);
+      first = Math.max(first, Math.ceil(Math.min(...ends)));
+      last = Math.min(last, Math.floor(Math.max(...ends)) + 1);
+    }
+    return { first: params.word(first), last: params.word(last), rows };
+  };
+
   const roots = sweeps.flatMap((s) => (s.kind === "reduce" ? [s.value] : s.stores.map((t) => t.value)));
   const users = nodes.map(() => [] as number[]);
   nodes.forEach((node, n) => {
@@ -265,6 +327,8 @@ export function structureOf({ kernel, lanes }: NormalLoop, params: Params): Loop
 
   return {
     lanes,
+    tile: tiled ? TILE_ROWS : 1,
+    interior: interiorOf(),
     outer: outerDims.map((d) => sizeWords[d]),
     inner: innerDims.map((d) => sizeWords[d]),
     lane: sizeWords[laneDim],

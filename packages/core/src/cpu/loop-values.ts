@@ -1,6 +1,16 @@
 /** The values of a loop kernel's nodes at the place where code is being printed: one printed node, one SIMD variable. */
 
-import { gather, gatherMasked, loadFour, loadOne, scatter, storeFour, storeOne } from "./elements.js";
+import {
+  gather,
+  gatherMasked,
+  loadEverySecond,
+  loadFour,
+  loadOne,
+  scatter,
+  storeFour,
+  storeOne,
+  transpose,
+} from "./elements.js";
 import { constantLanes, type Lanes, printOperator } from "./lanes.js";
 import type { LoopStructure, Memory, Node, Source, Step } from "./loop-structure.js";
 import { type FunctionBuilder, i32, i32x4, type Local, type Operand, type Value, v128 } from "./wasm/index.js";
@@ -22,12 +32,23 @@ class Names {
 
 const RAMP = v128.const([0, 1, 2, 3]);
 
+/** How code is being printed. */
+export interface Mode {
+  /** 4 where the lanes are four points in a row, 1 where they all are the same point. */
+  readonly width: 1 | 4;
+  /** The vectors that are computed at once: neighbours along the lanes, or the rows of a tile. */
+  readonly vectors: readonly number[];
+  readonly tiled: boolean;
+  /** Whether all sources are known to be within their bounds. */
+  readonly interior: boolean;
+}
+
+/** 0, 1, … */
+export const firstVectors = (count: number): number[] => Array.from({ length: count }, (_, v) => v);
+
 export class LoopValues {
   private names = new Names();
-  /** 4 where the lanes are four points in a row, 1 where they all are the same point. */
-  width: 1 | 4 = 1;
-  /** How many vectors are computed at once. */
-  unroll = 1;
+  mode: Mode = { width: 1, vectors: [0], tiled: false, interior: false };
 
   constructor(
     readonly f: FunctionBuilder,
@@ -35,6 +56,14 @@ export class LoopValues {
     private readonly params: Local<"i32">,
     private readonly laneDim: number,
   ) {}
+
+  /** Prints `body` in another mode. */
+  within(mode: Partial<Mode>, body: () => void): void {
+    const outside = this.mode;
+    this.mode = { ...outside, ...mode };
+    body();
+    this.mode = outside;
+  }
 
   /** Prints `body`; what it names is forgotten after it. */
   scoped(body: () => void): void {
@@ -83,6 +112,15 @@ export class LoopValues {
     });
   }
 
+  /** Keeps what leads from the first row of a tile to the others in variables. */
+  hoistTileSteps(dim: number, rows: number): void {
+    this.structure.affines.forEach(({ steps }, a) => {
+      const step = steps[dim];
+      if (step === null) return;
+      for (let v = 1; v < rows; v++) this.names.set(`row ${a} ${v}`, this.f.let(i32.mul(this.step(step), v)));
+    });
+  }
+
   laneStep(affine: number): Value<"i32"> {
     return (this.names.get(`step ${affine}`) as Value<"i32">) ?? i32.const(0);
   }
@@ -91,13 +129,22 @@ export class LoopValues {
     this.names.set(`acc ${stage} ${vector}`, value);
   }
 
+  private differs(node: Node): boolean {
+    return node.varies || (this.mode.tiled && node.tiles);
+  }
+
   /** The value of a node for vector `vector` of those computed at once. */
   value(number: number, vector = 0): Lanes {
     const node = this.structure.nodes[number];
-    const name = `node ${number} ${node.varies ? vector : 0}`;
+    if (this.mode.interior) {
+      if (node.op === "inside") return this.f.constant(constantLanes("bool", 1));
+      if (node.op === "where" && this.structure.nodes[node.args[0]].op === "inside")
+        return this.value(node.args[1], vector);
+    }
+    const name = `node ${number} ${this.differs(node) ? vector : 0}`;
     const known = this.names.get(name) as Lanes | undefined;
     if (known) return known;
-    const value = this.compute(node, vector);
+    const value = this.compute(number, vector);
     if (node.inline) return value;
     const local = this.f.let(value);
     this.names.set(name, local);
@@ -109,11 +156,13 @@ export class LoopValues {
     for (const n of numbers) {
       const node = this.structure.nodes[n];
       if (node.inline || !here(node)) continue;
-      for (let v = 0; v < (node.varies ? this.unroll : 1); v++) this.value(n, v);
+      if (this.mode.interior && (node.op === "bound" || node.op === "inside")) continue;
+      for (const v of this.differs(node) ? this.mode.vectors : [0]) this.value(n, v);
     }
   }
 
-  private compute(node: Node, vector: number): Lanes {
+  private compute(number: number, vector: number): Lanes {
+    const node = this.structure.nodes[number];
     const { op, type, value } = node;
     switch (op) {
       case "const":
@@ -134,7 +183,7 @@ export class LoopValues {
       }
       case "load":
       case "loadAt":
-        return this.load(node, vector);
+        return this.load(number, vector);
       default: {
         const args = node.args.map((a) => this.value(a, vector));
         return printOperator(this.f, { op, type, args: node.args.map((a) => this.structure.nodes[a]) }, args);
@@ -144,15 +193,18 @@ export class LoopValues {
 
   /** The value of the node's affine in each lane. */
   private positions(node: Node, vector: number): Lanes {
-    const cursor = this.cursor(node.value);
-    if (!node.varies || this.width === 1) return i32x4.splat(cursor);
-    return i32x4.add(i32x4.splat(this.vectorBase(node.value, vector)), this.names.get(`ramp ${node.value}`) as Lanes);
+    const first = i32x4.splat(this.vectorBase(node.value, vector));
+    if (!node.varies || this.mode.width === 1) return first;
+    return i32x4.add(first, this.names.get(`ramp ${node.value}`) as Lanes);
   }
 
   /** The affine's value in lane 0 of a vector. */
   private vectorBase(affine: number, vector: number): Value<"i32"> {
     const cursor = this.cursor(affine);
-    return vector === 0 ? cursor : i32.add(cursor, i32.mul(this.laneStep(affine), 4 * vector));
+    if (vector === 0) return cursor;
+    if (!this.mode.tiled) return i32.add(cursor, i32.mul(this.laneStep(affine), 4 * vector));
+    const row = this.names.get(`row ${affine} ${vector}`) as Value<"i32"> | undefined;
+    return row ? i32.add(cursor, row) : cursor;
   }
 
   /** The address of each lane of a vector. */
@@ -164,12 +216,15 @@ export class LoopValues {
     return (lane) => addresses[lane];
   }
 
-  private load(node: Node, vector: number): Lanes {
+  private load(number: number, vector: number): Lanes {
     const { f } = this;
+    const node = this.structure.nodes[number];
     const source = this.structure.sources[node.value];
-    const guard = source.bounds.length > 0 ? this.value(node.args.at(-1)!, vector) : undefined;
+    const bounded = source.bounds.length > 0 && !this.mode.interior;
+    const guard = bounded ? this.value(node.args.at(-1)!, vector) : undefined;
     const moves = node.args.slice(0, source.indirect.length);
-    if (!node.varies || this.width === 1) return this.loadPoint(source, moves, guard, vector);
+    if (!node.varies || this.mode.width === 1) return this.loadPoint(source, moves, guard, vector);
+    if (this.mode.tiled && source.lanes === "across") return this.loadAcross(number, vector);
     if (!guard) return this.loadVector(source, moves, vector, false);
 
     const mask = f.let(guard);
@@ -185,7 +240,7 @@ export class LoopValues {
   /** The same element for all lanes. */
   private loadPoint(source: Source, moves: readonly number[], guard: Lanes | undefined, vector: number): Lanes {
     const { f } = this;
-    const cursor = this.cursor(source.address);
+    const cursor = this.vectorBase(source.address, vector);
     const moved = (): Value<"i32"> => i32.add(cursor, i32x4.extract(this.moved(source, moves, vector), 0));
     const element = (): Lanes => loadOne(f, source.dtype, moves.length > 0 ? moved() : cursor);
     if (!guard) return element();
@@ -194,16 +249,34 @@ export class LoopValues {
     return result;
   }
 
+  /** Loads the four rows of a tile that `vector` belongs to, as they lie, and turns them. */
+  private loadAcross(number: number, vector: number): Lanes {
+    const { address } = this.structure.sources[this.structure.nodes[number].value];
+    const first = vector & ~3;
+    const step = this.laneStep(address);
+    const lanes = [this.f.let(this.vectorBase(address, first))];
+    for (let l = 1; l < 4; l++) lanes.push(this.f.let(i32.add(lanes[l - 1], step)));
+    const rows = transpose(
+      this.f,
+      lanes.map((lane) => v128.load(lane)),
+    ).map((row) => this.f.let(row));
+    rows.forEach((row, r) => {
+      this.names.set(`node ${number} ${first + r}`, row);
+    });
+    return rows[vector - first];
+  }
+
   private loadVector(source: Source, moves: readonly number[], vector: number, bounded: boolean): Lanes {
     const { f } = this;
-    if (moves.length > 0 || source.lanes === "apart") {
+    if (moves.length > 0 || source.lanes === "apart" || source.lanes === "across") {
       return gather(f, source.dtype, this.addresses(source, moves, vector));
     }
-    if (source.lanes === "same") return loadOne(f, source.dtype, this.cursor(source.address));
+    if (source.lanes === "same") return loadOne(f, source.dtype, this.vectorBase(source.address, vector));
     // Where there are bounds the cursor may lie before the memory, and a static offset would not wrap around.
-    if (bounded) return loadFour(f, source.dtype, this.vectorBase(source.address, vector));
-    const bytes = 4 * this.elementBytes(source);
-    return loadFour(f, source.dtype, this.cursor(source.address), vector * bytes);
+    const moved = bounded || this.mode.tiled;
+    const address = moved ? this.vectorBase(source.address, vector) : this.cursor(source.address);
+    const offset = moved ? 0 : vector * 4 * this.elementBytes(source);
+    return source.lanes === "second" ? loadEverySecond(address, offset) : loadFour(f, source.dtype, address, offset);
   }
 
   private elementBytes(memory: Memory): number {
@@ -234,10 +307,10 @@ export class LoopValues {
 
   store(memory: Memory, vector: number, value: Lanes): void {
     const { f } = this;
-    const cursor = this.cursor(memory.address);
-    if (this.width === 1) storeOne(f, memory.dtype, cursor, value);
-    else if (memory.lanes === "next") {
-      storeFour(f, memory.dtype, cursor, value, vector * 4 * this.elementBytes(memory));
-    } else scatter(f, memory.dtype, this.laneAddresses(memory, vector), value);
+    const { width, tiled } = this.mode;
+    if (width === 1) storeOne(f, memory.dtype, this.vectorBase(memory.address, vector), value);
+    else if (memory.lanes !== "next") scatter(f, memory.dtype, this.laneAddresses(memory, vector), value);
+    else if (tiled) storeFour(f, memory.dtype, this.vectorBase(memory.address, vector), value);
+    else storeFour(f, memory.dtype, this.cursor(memory.address), value, vector * 4 * this.elementBytes(memory));
   }
 }

@@ -11,7 +11,7 @@ import { costOf } from "./cost.js";
 import { type CpuKernel, oneStage } from "./kernel.js";
 import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
-import { structureOf } from "./loop-structure.js";
+import { structureOf, TILE_ROWS } from "./loop-structure.js";
 import { Params } from "./params.js";
 
 /** The most pieces that a kernel is cut into, and the least work (in rough instructions) worth a piece of its own. */
@@ -19,6 +19,8 @@ const MOST_TASKS = 64;
 const TASK_WORK = 1 << 15;
 /** Chunks of the lanes' dimension are multiples of this, so that only the last has a tail. */
 const CHUNK = 64;
+/** Where tiles are transposed each lane reads another page: few enough for the TLB, many enough for long writes. */
+const TILED_CHUNK = 128;
 
 /** JSON, but for numbers that it does not keep apart. */
 const keyOf = (data: unknown): string =>
@@ -42,16 +44,20 @@ export function printLoop(kernel: LoopKernel): CpuKernel {
 }
 
 /** Cuts the rows, and where rows are few and lanes run along them also the lanes' dimension, into tasks. */
-function divide({ kernel, lanes }: NormalLoop): { tasks: number; words: Record<keyof typeof TASK_WORDS, number> } {
+function divide({ kernel, lanes, tiled }: NormalLoop): {
+  tasks: number;
+  words: Record<keyof typeof TASK_WORDS, number>;
+} {
   const laneSize = lanes === "rows" ? kernel.rows[kernel.rows.length - 1] : 1;
   const rows = numelOf(lanes === "rows" ? kernel.rows.slice(0, -1) : kernel.rows);
   const points = numelOf(kernel.rows) * numelOf(kernel.inner);
   const perPoint = costOf(postorder(kernel.stages.map((s) => s.value))) + kernel.sources.length + kernel.stages.length;
   const work = (points * perPoint) / 4;
   const wanted = Math.max(1, Math.min(MOST_TASKS, Math.floor(work / TASK_WORK)));
-  const chunksWanted = Math.max(1, Math.ceil(wanted / Math.max(rows, 1)));
-  const chunk = chunksWanted === 1 ? laneSize : Math.ceil(laneSize / chunksWanted / CHUNK) * CHUNK;
+  const piece = laneSize / Math.max(1, Math.ceil(wanted / Math.max(rows, 1)));
+  const chunk = Math.min(laneSize, tiled ? TILED_CHUNK : Math.ceil(piece / CHUNK) * CHUNK);
   const units = laneSize === 0 ? 0 : rows * Math.ceil(laneSize / chunk);
-  const unitsPerTask = Math.max(1, Math.ceil(units / wanted));
+  const grain = tiled ? TILE_ROWS : 1;
+  const unitsPerTask = Math.max(1, Math.ceil(units / wanted / grain)) * grain;
   return { tasks: Math.ceil(units / unitsPerTask), words: { units, unitsPerTask, rows, chunk } };
 }
