@@ -83,6 +83,8 @@ export class Engine {
   private readonly held = new Set<Node>();
   private outside: Node[] = [];
   private releasing: Node[] = [];
+  /** Memory of variables that are no more, until the next flush has read it. */
+  private readonly replaced: Storage[] = [];
   private readonly plans = new Map<string, CompiledPlan>();
   private readonly hostCopies = new Set<Storage>();
   private flushes = 0;
@@ -140,6 +142,12 @@ export class Engine {
     cell.own?.retire();
   }
 
+  /** Something else has taken a variable's place: its value is read by what is planned already, and then no more. */
+  replace(cell: Cell): void {
+    this.pending.delete(cell.ref);
+    if (cell.own) this.replaced.push(cell.own);
+  }
+
   /** Before a backward(): a plan holds at most one. */
   beginBackward(): void {
     if (this.backwardPending && this.device) this.flush([]);
@@ -175,11 +183,10 @@ export class Engine {
     const device = this.device;
     if (!device) throw new DeviceError("no device yet: await init() first");
     const { requests, cells, given, aliases, waiting } = this.choose(wanted);
-    const replaced: Storage[] = [];
     try {
       this.withRoom(device, () => {
         for (const cell of given) {
-          if (cell.own) replaced.push(cell.own);
+          if (cell.own) this.replaced.push(cell.own);
           this.takeOver(device, cell);
         }
         if (requests.length > 0) this.execute(device, requests, cells);
@@ -188,7 +195,7 @@ export class Engine {
       this.abandon();
       throw error;
     } finally {
-      for (const storage of replaced) storage.retire();
+      for (const storage of this.replaced.splice(0)) storage.retire();
     }
     for (const node of aliases) {
       const base = unreshaped(node);

@@ -102,33 +102,39 @@ describe.each(["cpu", "webgpu"] as const)("ResNet-18 on %s", { timeout: 300_000 
   });
 });
 
-/** Two training steps at 224×224, batch 8. */
-async function trainLarge(): Promise<void> {
+/** Training steps at 224×224, batch 8: the first, which moves the parameters into an arena, and more. */
+async function* trainLarge(): AsyncGenerator<void> {
   const model = models.resnet18();
   const sgd = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
-  for (let i = 0; i < 2; i++) {
+  for (;;) {
     sgd.zeroGrad();
     const loss = nn.functional.crossEntropy(model.call(images(8, 224)), labels(8));
     loss.backward();
     await sgd.step();
     expect(Number.isFinite(await loss.item())).toBe(true);
+    yield;
   }
 }
 
-describe("a training step of ResNet-18 at 224×224, batch 8, everything counted, takes at most 420 MB", () => {
-  it("on cpu", async () => {
+describe("a training step of ResNet-18 at 224×224, batch 8, everything counted, takes", () => {
+  it("on cpu at most 330 MB at first and 290 MB from then on", async () => {
     await init({ device: "cpu" });
     resetPeak();
-    await trainLarge();
-    expect(memory().peak).toBeLessThanOrEqual(420e6);
+    const steps = trainLarge();
+    await steps.next();
+    expect(memory().peak).toBeLessThanOrEqual(330e6);
+    resetPeak();
+    await steps.next();
+    expect(memory().peak).toBeLessThanOrEqual(290e6);
   }, 180_000);
 
-  it("on webgpu, by its plans", async () => {
+  it("on webgpu at most 330 MB, by its plans", async () => {
     const device = new PlanningDevice(4);
     await init({ device });
-    await trainLarge();
+    const steps = trainLarge();
+    for (let i = 0; i < 2; i++) await steps.next();
     const workspace = Math.max(...device.plans.map((plan) => workspaceBytes(plan, printKernel, BASELINE)));
-    expect(workspace).toBeGreaterThan(100e6);
-    expect(device.memory().peak + workspace).toBeLessThanOrEqual(420e6);
+    expect(workspace).toBeGreaterThan(90e6);
+    expect(device.memory().peak + workspace).toBeLessThanOrEqual(330e6);
   });
 });

@@ -19,7 +19,7 @@ export interface ScheduleOptions {
   readonly recompute: number;
 }
 
-export const DEFAULT_SCHEDULE: ScheduleOptions = { fuse: true, share: true, recompute: 1 / 40 };
+export const DEFAULT_SCHEDULE: ScheduleOptions = { fuse: true, share: true, recompute: 1 / 20 };
 
 export function makePlan(
   graph: Trace,

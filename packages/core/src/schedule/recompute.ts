@@ -24,7 +24,7 @@ const LEAST_SAVED = 1 / 256;
 /** What a nanosecond is estimated to do: FLOPs, bytes of memory, transcendental functions; and nanoseconds of a launch. */
 const FLOPS = 80;
 const BYTES = 10;
-const FUNCTIONS = 1;
+const FUNCTIONS = 4;
 const LAUNCH = 5000;
 
 /** A value that could be computed again. */

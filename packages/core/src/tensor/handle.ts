@@ -364,6 +364,7 @@ export abstract class Handle implements GradSink {
 
   /** Makes this handle a part of another one. What it was before is lost. */
   becomeViewOf(base: Handle, of: (n: Node) => Node): void {
+    if (this.#cell) engine.replace(this.#cell);
     this.#cell = null;
     this.#leaf = null;
     const seen = base.node;
