@@ -163,13 +163,14 @@ class LoopPrinter {
     f.set(left, select(left, length, i32.ltS(left, length)));
     const moving = this.moving(laneDim);
     for (const a of moving) values.enterCursor(a, i32.mul(start, values.laneStep(a)));
-    const body = (): void => {
-      values.emit(this.allNodes, (node) => node.scope === 2 && !node.late);
-      for (const sweep of structure.sweeps) this.sweep(sweep);
+    const all = (sweeps: readonly LoopSweep[]) => (): void => {
+      for (const { needs } of sweeps) values.emit(needs, (node) => node.scope === 2 && !node.late);
+      for (const sweep of sweeps) this.sweep(sweep);
     };
-    if (values.mode.tiled) this.tiledLoop(left, moving, body);
-    else if (structure.interior) this.guardedLoop(left, start, structure.interior, moving, body);
-    else this.laneLoop(left, structure.sweeps[0].unroll, moving, body);
+    const { sweeps, interior } = structure;
+    if (values.mode.tiled) this.tiledLoop(left, moving, all(sweeps));
+    else if (interior) this.guardedLoop(left, start, interior, moving, all(sweeps), all(interior.sweeps));
+    else this.laneLoop(left, sweeps[0].unroll, moving, all(sweeps));
   }
 
   /** Runs `body` over `left` positions of the lanes' dimension: several vectors at once, then one, then single points. */
@@ -204,6 +205,7 @@ class LoopPrinter {
     interior: Interior,
     moving: readonly number[],
     body: () => void,
+    interiorBody: () => void,
   ): void {
     const { f, values } = this;
     const position = f.let(start);
@@ -224,7 +226,7 @@ class LoopPrinter {
       else
         f.if(
           i32.and(i32.geS(position, first), ends),
-          () => values.within({ interior: true }, () => values.scoped(body)),
+          () => values.scoped(interiorBody),
           () => values.scoped(body),
         );
       f.increment(position, points);

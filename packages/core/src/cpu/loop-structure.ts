@@ -12,6 +12,7 @@ import type { Access, ReduceOp, Stage } from "../kernel.js";
 import { sweepsOf } from "../sweep.js";
 import { costOf } from "./cost.js";
 import { CPU_BYTES } from "./kernel.js";
+import { interiorOf, stagesWithin } from "./loop-interior.js";
 import type { NormalLoop } from "./loop-normal.js";
 import { f32Bits, type Params } from "./params.js";
 
@@ -83,12 +84,10 @@ export type LoopSweep = {
 );
 
 /**
- * Where all sources are within their bounds, whatever the position in the loops inside of the lanes' loop: the lanes'
- * positions from `first` to before `last`, in rows in which every affine of `rows` is so for 0 ≤ affine + low and
- * affine + high < size.
+ * Where no bound needs a test: the lanes' positions from `first` to before `last` (words), in rows in which every affine
+ * of `rows` is so that 0 ≤ affine + low and affine + high < size.
  */
 export interface Interior {
-  /** Words. */
   readonly first: number;
   readonly last: number;
   readonly rows: readonly {
@@ -97,13 +96,15 @@ export interface Interior {
     readonly high: number;
     readonly size: number;
   }[];
+  /** What is done there. */
+  readonly sweeps: readonly LoopSweep[];
 }
 
 export interface LoopStructure {
   readonly lanes: "rows" | "inner";
   /** Rows of a tile, in which the rows that differ in the last outer dimension are done at once; 1 for no tiles. */
   readonly tile: number;
-  /** Null where nothing has bounds, or where the interior is no rectangle. */
+  /** Null where nothing has bounds, or where the interior is no box. */
   readonly interior: Interior | null;
   /** Words of the sizes of the outer dimensions, of the other loops, and of the lanes' dimension. */
   readonly outer: readonly number[];
@@ -214,11 +215,17 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
     );
     return add(`inside ${source}`, { op: "inside", type: "bool", args, value: source });
   };
-  const lower = (e: Expr): number => {
-    const key = `expr ${e.id}`;
+  const bounded = new Set<Expr>();
+  for (const e of postorder(kernel.stages.map((s) => s.value))) {
+    const loads = e.op === "load" || e.op === "loadAt";
+    if ((loads && sources[e.value].bounds.length > 0) || e.args.some((a) => bounded.has(a))) bounded.add(e);
+  }
+  /** `free` when the bounds of sources are known to hold. */
+  const lower = (e: Expr, free: boolean): number => {
+    const key = `${free && bounded.has(e) ? "free" : "expr"} ${e.id}`;
     const known = numbers.get(key);
     if (known !== undefined) return known;
-    const args = e.args.map(lower);
+    const args = e.args.map((a) => lower(a, free));
     const { op, type } = e;
     switch (op) {
       case "const":
@@ -241,7 +248,7 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
       case "load":
       case "loadAt": {
         const { bounds, address } = sources[e.value];
-        const guard = bounds.length > 0 ? [inside(e.value)] : [];
+        const guard = bounds.length > 0 && !free ? [inside(e.value)] : [];
         return add(key, { op, type, value: e.value, args: [...args, ...guard] }, address);
       }
       case "arg":
@@ -270,48 +277,43 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
     costs.reduce((a, b) => a + b, 0),
     sizes[laneDim],
   );
-  const sweeps = sweepsOf(kernel.stages).map((sweep, i): LoopSweep => {
-    const unroll = lanes === "rows" ? total : unrollFor(costs[i], sizes[laneDim]);
-    if (sweep.kind === "reduce") {
-      const value = lower(sweep.stage.value);
-      const { op, type } = sweep.stage;
-      return { kind: "reduce", acc: sweep.index, op, type, value, needs: needsOf([value]), unroll };
-    }
-    const stores = sweep.stores.map(({ stage }) => ({
-      target: addMemory(stage.target),
-      value: lower(stage.value),
-      type: stage.value.type,
-    }));
-    return { kind: "store", per: sweep.per, stores, needs: needsOf(stores.map((s) => s.value)), unroll };
-  });
-
-  const interiorOf = (): Interior | null => {
-    if (lanes !== "rows") return null;
-    const bounded = kernel.sources.flatMap((source, i) =>
-      source.bounds.map((bound, b) => ({ bound, words: sources[i].bounds[b] })),
-    );
-    const moves = (strides: readonly number[], dims: readonly number[]): boolean => dims.some((d) => strides[d]);
-    if (bounded.length === 0) return null;
-    if (bounded.some(({ bound: { strides } }) => strides[laneDim] && moves(strides, outerDims))) return null;
-    let [first, last] = [0, sizes[laneDim]];
-    const rows: { affine: number; low: number; high: number; size: number }[] = [];
-    for (const { bound, words } of bounded) {
-      const reach = innerDims.map((d) => (bound.strides[d] ?? 0) * (sizes[d] - 1));
-      const low = reach.reduce((sum, x) => sum + Math.min(x, 0), 0);
-      const high = reach.reduce((sum, x) => sum + Math.max(x, 0), 0);
-      const step = bound.strides[laneDim] ?? 0;
-      if (step === 0) {
-        rows.push({ affine: words.affine, size: words.size, low: params.word(low), high: params.word(high) });
-        continue;
+  const targets = kernel.stages.map((s) => (s.kind === "store" ? addMemory(s.target) : undefined));
+  const lowerStages = (stages: readonly Stage[], free: boolean): LoopSweep[] =>
+    sweepsOf(stages).map((sweep, i) => {
+      const unroll = lanes === "rows" ? total : unrollFor(costs[i], sizes[laneDim]);
+      if (sweep.kind === "reduce") {
+        const value = lower(sweep.stage.value, free);
+        const { op, type } = sweep.stage;
+        return { kind: "reduce", acc: sweep.index, op, type, value, needs: needsOf([value]), unroll };
       }
-      const ends = [-bound.offset - low, bound.size - 1 - bound.offset - high].map((at) => at / step);
-      first = Math.max(first, Math.ceil(Math.min(...ends)));
-      last = Math.min(last, Math.floor(Math.max(...ends)) + 1);
-    }
-    return { first: params.word(first), last: params.word(last), rows };
+      const stores = sweep.stores.map(({ index, stage }) => ({
+        target: targets[index]!,
+        value: lower(stage.value, free),
+        type: stage.value.type,
+      }));
+      return { kind: "store", per: sweep.per, stores, needs: needsOf(stores.map((s) => s.value)), unroll };
+    });
+  const sweeps = lowerStages(kernel.stages, false);
+
+  const box = lanes === "rows" ? interiorOf(kernel) : null;
+  const interior: Interior | null = box && {
+    first: params.word(box[laneDim][0]),
+    last: params.word(box[laneDim][1] + 1),
+    rows: kernel.sources.flatMap((source, i) =>
+      source.bounds.flatMap(({ strides }, b) => {
+        if (strides[laneDim]) return [];
+        const reach = innerDims.map((d) => (strides[d] ?? 0) * (sizes[d] - 1));
+        const low = params.word(reach.reduce((sum, x) => sum + Math.min(x, 0), 0));
+        const high = params.word(reach.reduce((sum, x) => sum + Math.max(x, 0), 0));
+        return [{ ...sources[i].bounds[b], low, high }];
+      }),
+    ),
+    sweeps: lowerStages(stagesWithin(kernel.stages, box), true),
   };
 
-  const roots = sweeps.flatMap((s) => (s.kind === "reduce" ? [s.value] : s.stores.map((t) => t.value)));
+  const roots = [...sweeps, ...(interior?.sweeps ?? [])].flatMap((s) =>
+    s.kind === "reduce" ? [s.value] : s.stores.map((t) => t.value),
+  );
   const users = nodes.map(() => [] as number[]);
   nodes.forEach((node, n) => {
     for (const a of node.args) users[a].push(n);
@@ -328,7 +330,7 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
   return {
     lanes,
     tile: tiled ? TILE_ROWS : 1,
-    interior: interiorOf(),
+    interior,
     outer: outerDims.map((d) => sizeWords[d]),
     inner: innerDims.map((d) => sizeWords[d]),
     lane: sizeWords[laneDim],

@@ -39,8 +39,6 @@ export interface Mode {
   /** The vectors that are computed at once: neighbours along the lanes, or the rows of a tile. */
   readonly vectors: readonly number[];
   readonly tiled: boolean;
-  /** Whether all sources are known to be within their bounds. */
-  readonly interior: boolean;
 }
 
 /** 0, 1, … */
@@ -48,7 +46,7 @@ export const firstVectors = (count: number): number[] => Array.from({ length: co
 
 export class LoopValues {
   private names = new Names();
-  mode: Mode = { width: 1, vectors: [0], tiled: false, interior: false };
+  mode: Mode = { width: 1, vectors: [0], tiled: false };
 
   constructor(
     readonly f: FunctionBuilder,
@@ -136,11 +134,6 @@ export class LoopValues {
   /** The value of a node for vector `vector` of those computed at once. */
   value(number: number, vector = 0): Lanes {
     const node = this.structure.nodes[number];
-    if (this.mode.interior) {
-      if (node.op === "inside") return this.f.constant(constantLanes("bool", 1));
-      if (node.op === "where" && this.structure.nodes[node.args[0]].op === "inside")
-        return this.value(node.args[1], vector);
-    }
     const name = `node ${number} ${this.differs(node) ? vector : 0}`;
     const known = this.names.get(name) as Lanes | undefined;
     if (known) return known;
@@ -156,7 +149,6 @@ export class LoopValues {
     for (const n of numbers) {
       const node = this.structure.nodes[n];
       if (node.inline || !here(node)) continue;
-      if (this.mode.interior && (node.op === "bound" || node.op === "inside")) continue;
       for (const v of this.differs(node) ? this.mode.vectors : [0]) this.value(n, v);
     }
   }
@@ -220,9 +212,9 @@ export class LoopValues {
     const { f } = this;
     const node = this.structure.nodes[number];
     const source = this.structure.sources[node.value];
-    const bounded = source.bounds.length > 0 && !this.mode.interior;
-    const guard = bounded ? this.value(node.args.at(-1)!, vector) : undefined;
     const moves = node.args.slice(0, source.indirect.length);
+    const [inside] = node.args.slice(source.indirect.length);
+    const guard = inside === undefined ? undefined : this.value(inside, vector);
     if (!node.varies || this.mode.width === 1) return this.loadPoint(source, moves, guard, vector);
     if (this.mode.tiled && source.lanes === "across") return this.loadAcross(number, vector);
     if (!guard) return this.loadVector(source, moves, vector, false);
