@@ -17,7 +17,7 @@ describe("loop kernels on the cpu device", () => {
         expect(written(kernel, got), JSON.stringify(kernel)).toEqual(written(kernel, expected));
       }),
       // A failure shows its kernel; shrinking one takes longer than reading it.
-      { numRuns: 300, endOnFailure: true },
+      { numRuns: 1000, endOnFailure: true },
     );
   });
 });

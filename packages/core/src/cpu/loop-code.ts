@@ -38,7 +38,9 @@ class LoopPrinter {
   private readonly outerDims: number[];
   private readonly innerDims: number[];
   private readonly laneDim: number;
-  private readonly allNodes: number[];
+  /** Numbers of the nodes that code without known bounds needs, and of those that only the interior needs. */
+  private readonly nodes: number[];
+  private readonly interiorNodes: number[];
 
   constructor(
     private readonly f: FunctionBuilder,
@@ -50,7 +52,11 @@ class LoopPrinter {
     this.laneDim = lanes === "rows" ? outer.length : rank - 1;
     this.outerDims = outer.map((_, i) => i);
     this.innerDims = inner.map((_, i) => outer.length + i + (lanes === "rows" ? 1 : 0));
-    this.allNodes = structure.nodes.map((_, n) => n);
+    const needs = (sweeps: readonly LoopSweep[]): Set<number> => new Set(sweeps.flatMap((sweep) => sweep.needs));
+    const general = needs(structure.sweeps);
+    const ascending = (numbers: Iterable<number>): number[] => [...numbers].sort((a, b) => a - b);
+    this.nodes = ascending(general);
+    this.interiorNodes = ascending(needs(structure.interior?.sweeps ?? [])).filter((n) => !general.has(n));
     this.values = new LoopValues(f, structure, params, this.laneDim);
   }
 
@@ -71,7 +77,7 @@ class LoopPrinter {
 
     values.hoistLaneSteps();
     if (tile > 1) values.hoistTileSteps(outerDims[outerDims.length - 1], tile);
-    values.emit(this.allNodes, (node) => node.scope === 0);
+    values.emit(this.nodes, (node) => node.scope === 0);
     const isOuter = (a: number): boolean => outerDims.some((d) => structure.affines[a].steps[d] !== null);
     const outerAffines = structure.affines.flatMap((_, a) => (isOuter(a) ? [a] : []));
     const cursors = outerAffines.map(() => f.local("i32"));
@@ -152,7 +158,7 @@ class LoopPrinter {
 
   private row(chunk: Local<"i32">): void {
     const { f, values, structure, laneDim } = this;
-    values.emit(this.allNodes, (node) => node.scope === 1 && !node.late);
+    values.emit(this.nodes, (node) => node.scope === 1 && !node.late);
     if (structure.lanes === "inner") {
       for (const sweep of structure.sweeps) this.sweep(sweep);
       return;
@@ -217,8 +223,9 @@ class LoopPrinter {
       const above = i32.ltU(i32.add(at, values.word(high)), values.word(size));
       f.set(last, select(last, i32.const(0), i32.and(below, above)));
     }
-    const unroll = this.structure.sweeps[0].unroll;
-    this.laneLoop(left, unroll, moving, () => {
+    // Without an interior its loads may lie outside of the memory.
+    f.if(i32.ltS(first, last), () => values.emit(this.interiorNodes, (node) => node.scope <= 1 && !node.late));
+    this.laneLoop(left, this.structure.sweeps[0].unroll, moving, () => {
       const { width, vectors } = values.mode;
       const points = width * vectors.length;
       const ends = i32.leS(i32.add(position, points), last);
