@@ -9,8 +9,8 @@ const can = process.arch === "x64" && Number.parseInt(process.versions.v8, 10) >
 function run(script: string, ...options: string[]): string {
   const code = `
     const { init, tensor } = await import(${JSON.stringify(import.meta.resolve("../dist/index.js"))});
-    const { tileShape } = await import(${JSON.stringify(import.meta.resolve("../dist/cpu/gemm-tile.js"))});
-    const columns = () => tileShape().nr;
+    const { tileShapes } = await import(${JSON.stringify(import.meta.resolve("../dist/cpu/gemm-tile.js"))});
+    const columns = () => tileShapes()[0].nr;
     ${script}`;
   const { stdout, stderr } = spawnSync(process.execPath, [...options, "--input-type=module", "-e", code], {
     encoding: "utf8",

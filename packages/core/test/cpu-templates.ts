@@ -10,12 +10,33 @@ import { numberToFloat16 } from "../dist/float16.js";
 import type { Access, Bound, Epilogue, Kernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 
-/** Tiles by which contractions are computed on some engine, with the multiply-add that this one has. */
+const tileOf = ([mr, nr, run]: readonly [number, number, number]): TileShape => ({
+  mr,
+  nr,
+  run,
+  fused: hasRelaxedSimd(),
+  nanoseconds: 0.04,
+});
+
+/** Tiles for products in general on some engine, with the multiply-add that this one has. */
+export const GENERAL_TILES: readonly TileShape[] = (
+  [
+    [4, 8, 4],
+    [6, 8, 4],
+    [6, 16, 8],
+  ] as const
+).map(tileOf);
+/** Those and the tiles for few rows. */
 export const TILES: readonly TileShape[] = [
-  [4, 8],
-  [6, 8],
-  [6, 16],
-].map(([mr, nr]) => ({ mr, nr, fused: hasRelaxedSimd() }));
+  ...GENERAL_TILES,
+  ...(
+    [
+      [3, 8, 4],
+      [3, 12, 4],
+      [3, 24, 8],
+    ] as const
+  ).map(tileOf),
+];
 
 export type TestArray = Float32Array | Uint16Array | Int32Array | Uint8Array;
 

@@ -182,6 +182,7 @@ export const LAYERS: readonly (readonly [name: string, sizes: Sizes])[] = [
   ["3×3", square(9, 34, 3)],
   ["1×1", square(9, 70, 1)],
   ["7×7 with stride 2", { ...square(22, 5, 7, 2), oc: 12 }],
+  ["7×7 with stride 2 of pictures", { ...square(32, 3, 7, 2), oc: 12 }],
   ["3×3 with stride 2", square(16, 20, 3, 2)],
   ["1×1 of a single pixel", { ...square(1, 90, 1), n: 1 }],
   ["depthwise 3×3", square(40, 1, 3, 1, 6)],

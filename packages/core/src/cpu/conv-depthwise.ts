@@ -13,9 +13,8 @@ import { printWalk } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { type Affine, RecordWriter } from "./gemm-record.js";
 import { mergeWalk, type Walk } from "./gemm-spec.js";
-import { tileShape } from "./gemm-tile.js";
 import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
-import { WasmModule } from "./wasm/index.js";
+import { hasRelaxedSimd, WasmModule } from "./wasm/index.js";
 
 const F32 = CPU_BYTES.float32;
 /** Elements of a slab that should not be exceeded: with the result beside it, half of a first-level cache. */
@@ -139,7 +138,7 @@ export function printDepthwise(kernel: ConvKernel, epilogue: EpilogueParts): Cpu
   const { shape: s, a, b, kind } = kernel;
   const isWeightGradient = kind === "conv2dWeightGrad";
   const [y, x] = axesOf(kernel);
-  const { fused } = tileShape();
+  const fused = hasRelaxedSimd();
   const perPhase = tilesOf(y, fused);
   const tiles = perPhase.filter((tile, i) => perPhase.findIndex(({ taps }) => taps === tile.taps) === i);
   const affine = spreadPlanes(kernel, epilogue.affine);

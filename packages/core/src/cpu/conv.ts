@@ -23,31 +23,31 @@ import {
   type Slab,
   type Walk,
 } from "./gemm-spec.js";
-import { type TileShape, tileShape } from "./gemm-tile.js";
+import { type TileShape, tileShapes } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 import { printWinograd } from "./winograd.js";
 
 export interface ConvOptions {
   /** Whether convolutions may be computed by Winograd's algorithm, where that is faster; they may by default. */
   readonly winograd?: boolean;
-  /** The micro-kernel's; by default the one for this engine. */
-  readonly tile?: TileShape;
+  /** The micro-kernel's, the first for products in general; by default those for this engine. */
+  readonly tiles?: readonly TileShape[];
 }
 
-export function printConv(given: ConvKernel, { winograd = true, tile = tileShape() }: ConvOptions = {}): CpuKernel {
+export function printConv(given: ConvKernel, { winograd = true, tiles = tileShapes() }: ConvOptions = {}): CpuKernel {
   const kernel = absorbBounds(given);
   checkOperand(kernel.name, kernel.kind === "conv2dInputGrad" ? "the output gradient" : "the input", kernel.a);
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
   const epilogue = takeApart(kernel.epilogue, 4);
   if (isDepthwise(kernel)) return printDepthwise(kernel, epilogue);
-  const fast = winograd ? printWinograd(kernel, epilogue, tile) : undefined;
+  const fast = winograd ? printWinograd(kernel, epilogue, tiles[0]) : undefined;
   if (fast) return fast;
   const contractions = {
     conv2d: forward,
     conv2dInputGrad: inputGradient,
     conv2dWeightGrad: weightGradient,
   }[kernel.kind](kernel, epilogue.affine);
-  return contractionKernel(contractions, epilogue, tile);
+  return contractionKernel(contractions, epilogue, tiles);
 }
 
 interface Gather {

@@ -10,7 +10,7 @@ import { type FillFunction, type PackFunction, printFill, printPack, type WalkFu
 import { FIELDS, type Field } from "./gemm-params.js";
 import { printRun } from "./gemm-run.js";
 import { printSlab, type SlabFunction } from "./gemm-slab.js";
-import { printTile, type TileShape } from "./gemm-tile.js";
+import { IN_PLACE, type InPlace, printTile, type TileShape } from "./gemm-tile.js";
 import {
   call,
   type FunctionBuilder,
@@ -23,30 +23,37 @@ import {
 
 const field = FIELDS.read;
 
-export type MultiplyFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32"], "void">;
+/**
+ * multiply(a, b, lanes, ks, c, kc, mc, nc, first): C (+)= A·B, a block of `mc` rows, `nc` columns rounded up. `a` and `b`
+ * are panels, or where an operand in place begins; `lanes` and `ks` are tables of its offsets.
+ */
+export type MultiplyFunction = WasmFunction<
+  readonly ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+  "void"
+>;
 
-/** multiply(panelsA, panelsB, c, kc, mc, nc, first): C (+)= A·B, a block of `mc` rows, `nc` columns rounded up. */
-export function printMultiply(m: WasmModule, shape: TileShape): MultiplyFunction {
+export function printMultiply(m: WasmModule, shape: TileShape, inPlace: InPlace): MultiplyFunction {
   const { mr, nr } = shape;
-  const tile = printTile(m, shape);
+  const tile = printTile(m, shape, inPlace);
   return m.helper(
-    ["i32", "i32", "i32", "i32", "i32", "i32", "i32"],
+    ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     "void",
-    (f, panelsA, panelsB, c, kc, mc, nc, first) => {
+    (f, a, b, lanes, ks, c, kc, mc, nc, first) => {
       const pitch = f.let(rowPitch(nc, nr));
-      const panelA = f.let(i32.mul(kc, 4 * mr));
-      const panelB = f.let(i32.mul(kc, 4 * nr));
-      const [a, to, end] = [f.local("i32"), f.local("i32"), f.local("i32")];
+      const [panelA, panelB] = [f.let(i32.mul(kc, 4 * mr)), f.let(i32.mul(kc, 4 * nr))];
+      const [from, rows, to] = [f.local("i32"), f.local("i32"), f.local("i32")];
       f.for(0, nc, nr, () => {
-        f.set(a, panelsA);
+        f.set(from, a);
+        f.set(rows, lanes);
         f.set(to, c);
-        f.set(end, i32.add(panelsB, panelB));
         f.for(0, mc, mr, () => {
-          f.call(tile, a, panelsB, end, to, pitch, first);
-          f.increment(a, panelA);
+          f.call(tile, from, b, rows, ks, kc, to, pitch, first);
+          if (inPlace === "a") f.increment(rows, 4 * mr);
+          else f.increment(from, panelA);
           f.increment(to, i32.mul(pitch, mr));
         });
-        f.set(panelsB, end);
+        if (inPlace === "b") f.increment(lanes, 4 * nr);
+        else f.increment(b, panelB);
         f.increment(c, 4 * nr);
       });
     },
@@ -85,7 +92,11 @@ export function printDriver(m: WasmModule, { shape, walk, epilogue, a, b }: Driv
     fill: printFill(m, walk),
     pack: printPack(m, shape.nr),
     slab: printSlab(m),
-    multiply: printMultiply(m, shape),
+    multiply: {
+      none: printMultiply(m, shape, "none"),
+      a: printMultiply(m, shape, "a"),
+      b: printMultiply(m, shape, "b"),
+    },
     irregularA: irregular(a, shape.mr),
     irregularB: irregular(b, shape.nr),
   });
@@ -98,7 +109,7 @@ interface ItemParts {
   readonly fill: FillFunction;
   readonly pack: PackFunction;
   readonly slab: SlabFunction;
-  readonly multiply: MultiplyFunction;
+  readonly multiply: Readonly<Record<InPlace, MultiplyFunction>>;
   readonly irregularA: IrregularPackFunction | undefined;
   readonly irregularB: IrregularPackFunction | undefined;
 }
@@ -106,7 +117,7 @@ interface ItemParts {
 /** item(params, record, index, scratch): computes one block of the result. */
 function printItem(
   m: WasmModule,
-  { mr, nr }: TileShape,
+  { mr, nr, run }: TileShape,
   { walk, epilogue, fill, pack, slab, multiply, irregularA, irregularB }: ItemParts,
 ): WasmFunction<readonly ["i32", "i32", "i32", "i32"], "void"> {
   return m.helper(["i32", "i32", "i32", "i32"], "void", (f, params, record, index, scratch) => {
@@ -123,42 +134,62 @@ function printItem(
     const k = f.let(field(record, "k"));
     const [k0, kc] = [f.local("i32"), f.local("i32")];
 
-    /** Prepares an operand for all slices, and gives what packs one. */
+    /** Prepares an operand for all slices, and gives what prepares a slice and sets `from` to where it is read. */
     const operand = (
       name: "a" | "b",
       width: number,
+      from: Local<"i32">,
       [lane0, lanes]: [Local<"i32">, Local<"i32">],
       irregular: IrregularPackFunction | undefined,
     ): (() => void) => {
       const [tables, panels] = name === "a" ? (["A", "panelsA"] as const) : (["B", "panelsB"] as const);
       if (irregular) {
         const block = f.let(inParams(`${name}Block`));
-        return () => f.call(irregular, params, block, at(panels), batch, lane0, lanes, k0, kc);
+        f.set(from, at(panels));
+        return () => f.call(irregular, params, block, from, batch, lane0, lanes, k0, kc);
       }
       const base = f.let(i32.add(field(record, name), call(walk, inParams(`${name}Batch`), batch)));
       f.call(fill, at(`lanes${tables}`), inParams(`${name}Lane`), lane0, lanes, width);
       return () => {
         f.call(fill, at(`ks${tables}`), inParams(`${name}K`), k0, kc, 1);
-        const from = f.let(base);
-        if (name === "b") {
+        f.set(from, base);
+        if (name === "a") {
+          // In place, its ks are neighbours from the first one of the slice on.
+          f.if(i32.eq(inPlace, IN_PLACE.a), () => f.increment(from, i32.load(at("ksA"))));
+        } else {
           const fromSlab = (channels: [Value<"i32">, Value<"i32">], points: [Value<"i32">, Value<"i32">]) => () =>
             f.set(from, call(slab, record, at("slab"), base, ...channels, ...points));
           f.if(i32.eq(field(record, "slabKind"), 1), fromSlab([k0, kc], [lane0, lanes]));
           f.if(i32.eq(field(record, "slabKind"), 2), fromSlab([lane0, lanes], [k0, kc]));
         }
-        f.call(pack, at(panels), from, at(`lanes${tables}`), at(`ks${tables}`), kc, lanes, width);
+        f.if(i32.ne(inPlace, IN_PLACE[name]), () => {
+          f.call(pack, at(panels), from, at(`lanes${tables}`), at(`ks${tables}`), kc, lanes, width);
+          f.set(from, at(panels));
+        });
       };
     };
-    const packA = operand("a", mr, [m0, mc], irregularA);
-    const packB = operand("b", nr, [n0, nc], irregularB);
+    const inPlace = f.let(field(record, "inPlace"));
+    const [fromA, fromB] = [f.local("i32"), f.local("i32")];
+    const prepareA = operand("a", mr, fromA, [m0, mc], irregularA);
+    const prepareB = operand("b", nr, fromB, [n0, nc], irregularB);
+    const [lanesA, lanesB, ks] = [f.let(at("lanesA")), f.let(at("lanesB")), f.let(at("ksB"))];
+    // Runs beyond the last column read what the last one reads.
+    f.if(i32.eq(inPlace, IN_PLACE.b), () => {
+      const end = f.let(i32.add(lanesB, i32.shl(nc, 2)));
+      for (let i = 0; i < nr - run; i += run) f.store("i32", end, i32.load(i32.sub(end, 4 * run)), 4 * i);
+    });
 
     f.loop((again) => {
       f.set(kc, minimum(f, field(record, "kt"), i32.sub(k, k0)));
       f.if(kc, () => {
-        packA();
-        packB();
+        prepareA();
+        prepareB();
       });
-      f.call(multiply, at("panelsA"), at("panelsB"), at("c"), kc, mc, nc, i32.eqz(k0));
+      const multiplyBy = (way: InPlace, lanes: Local<"i32">) => () =>
+        f.call(multiply[way], fromA, fromB, lanes, ks, at("c"), kc, mc, nc, i32.eqz(k0));
+      f.if(i32.eqz(inPlace), multiplyBy("none", lanesA), () =>
+        f.if(i32.eq(inPlace, IN_PLACE.a), multiplyBy("a", lanesA), multiplyBy("b", lanesB)),
+      );
       f.increment(k0, field(record, "kt"));
       f.brIf(again, i32.ltU(k0, k));
     });

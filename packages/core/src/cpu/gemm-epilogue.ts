@@ -66,8 +66,8 @@ export function spread(
     const axis = axes(strides);
     return { ...axis, offset: offset + axis.offset };
   });
-  const columns = mergeWalks(parts.map(({ n }) => n));
-  return parts.map((part, i) => ({ ...part, n: columns[i] }));
+  const [rows, columns] = [mergeWalks(parts.map(({ m }) => m)), mergeWalks(parts.map(({ n }) => n))];
+  return parts.map((part, i) => ({ ...part, m: rows[i], n: columns[i] }));
 }
 
 /** A source and the positions of its affine values: address, bounds, and what an index moves. */

@@ -5,9 +5,9 @@ import type { Access } from "../kernel.js";
 import { type Fetch, printDriver } from "./gemm-driver.js";
 import type { EpilogueParts } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
-import { FIELDS, writeParams } from "./gemm-params.js";
+import { FIELDS, type PlannedContraction, writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
-import { type Contraction, isIrregular, type Operand } from "./gemm-spec.js";
+import { type Contraction, isIrregular, type Operand, transpose } from "./gemm-spec.js";
 import { asThin, thinKernel } from "./gemm-thin.js";
 import type { TileShape } from "./gemm-tile.js";
 import { type CpuKernel, oneStage } from "./kernel.js";
@@ -30,19 +30,42 @@ const fetchOf = (operand: Operand): Fetch =>
 
 const fetchKey = (fetch: Fetch): string => (fetch === "regular" ? fetch : `${fetch.dtype}+${fetch.bounds}`);
 
+interface Choice {
+  readonly shape: TileShape;
+  readonly parts: readonly PlannedContraction[];
+}
+
+/** By how much another way must be faster than the first, since kernels that share code get hot sooner. */
+const WORTH = 0.9;
+
+/** The tile, and whether the result is computed transposed, by what that is estimated to take. */
+function cheapest(contractions: readonly Contraction[], tiles: readonly TileShape[]): Choice {
+  const forms = [contractions];
+  if (contractions.every(({ slab }) => !slab)) forms.push(contractions.map(transpose));
+  const choices = forms.flatMap((form) =>
+    tiles.map((shape): Choice & { time: number } => {
+      const parts = form.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
+      return { shape, parts, time: parts.reduce((sum, { plan }) => sum + plan.nanoseconds, 0) };
+    }),
+  );
+  return choices.reduce((best, choice) =>
+    choice.time < best.time * (best === choices[0] ? WORTH : 1) ? choice : best,
+  );
+}
+
 /** The kernel that computes the contractions one after the other; their tasks are all independent. */
 export function contractionKernel(
   contractions: readonly Contraction[],
   epilogue: EpilogueParts,
-  shape: TileShape,
+  tiles: readonly TileShape[],
 ): CpuKernel {
   const thin = contractions.length === 1 ? asThin(contractions[0]) : undefined;
   if (thin) return thinKernel(thin, epilogue);
-  const parts = contractions.map((contraction) => ({ contraction, plan: planBlocks(contraction, shape) }));
+  const { parts, shape } = cheapest(contractions, tiles);
   // The contractions of a kernel differ in shape alone.
-  const [a, b] = [fetchOf(contractions[0].a), fetchOf(contractions[0].b)];
+  const [a, b] = [fetchOf(parts[0].contraction.a), fetchOf(parts[0].contraction.b)];
   const { key, print } = epilogue.printer(
-    contractions.map(({ affine }) => affine),
+    parts.map(({ contraction }) => contraction.affine),
     FIELDS.bytes * parts.length,
   );
   return oneStage({

@@ -6,11 +6,12 @@
 import { type BlockPlan, roundUp } from "./gemm-plan.js";
 import { type Affine, type AffineBase, RecordWriter, recordLayout } from "./gemm-record.js";
 import { type Contraction, isIrregular, mergeWalk, type Operand, type Placement, type Walk } from "./gemm-spec.js";
-import type { TileShape } from "./gemm-tile.js";
+import { IN_PLACE, type TileShape } from "./gemm-tile.js";
 import { CPU_BYTES, type CpuStage } from "./kernel.js";
 
-/** The cut: tasks, items and items a task, blocks along m and n, sizes of blocks and of the whole. */
-const CUT = ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt", "m", "n", "k"] as const;
+/** The cut: tasks, items and items a task, blocks along m and n, sizes of blocks and of the whole, which operand
+ *  is not packed. */
+const CUT = ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt", "m", "n", "k", "inPlace"] as const;
 /** Operands: address, and digit lists of batch, lane and k; or the blocks of their address and bounds. */
 const OPERANDS = ["a", "aBatch", "aLane", "aK", "aBlock", "b", "bBatch", "bLane", "bK", "bBlock"] as const;
 /** Where things are in scratch: tables of offsets, panels, the block of C, the slab. */
@@ -48,6 +49,7 @@ export function writeParams(
     for (const name of ["tasks", "items", "perTask", "mBlocks", "nBlocks", "mt", "nt", "kt"] as const)
       put(name, plan[name]);
     for (const name of ["m", "n", "k"] as const) put(name, c[name]);
+    put("inPlace", IN_PLACE[plan.inPlace]);
 
     const operand = (name: "a" | "b", o: Operand): void => {
       if (isIrregular(o)) {
@@ -76,8 +78,8 @@ export function writeParams(
     room("lanesB", F32 * (plan.nt + nr + 4));
     room("ksA", F32 * (plan.kt + 4));
     room("ksB", F32 * (plan.kt + 4));
-    room("panelsA", F32 * (plan.mt * plan.kt + 4));
-    room("panelsB", F32 * (plan.nt * plan.kt + 4));
+    room("panelsA", plan.inPlace === "a" ? 0 : F32 * (plan.mt * plan.kt + 4));
+    room("panelsB", plan.inPlace === "b" ? 0 : F32 * (plan.nt * plan.kt + 4));
     room("c", F32 * plan.mt * plan.nt);
 
     if (slab) {

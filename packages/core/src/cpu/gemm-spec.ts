@@ -88,9 +88,20 @@ export interface Contraction {
   readonly b: Operand;
   /** Where B is gathered from; absent when nothing has to be padded. */
   readonly slab?: Slab;
-  /** The epilogue's affine values over this contraction's digits, in the order the epilogue numbers them. */
+  /** The epilogue's affine values over this contraction's digits, in the order the epilogue numbers them. Their walks
+   *  along n have the same sizes, and so have those along m. */
   readonly affine: readonly Affine[];
 }
+
+/** The product of the transposed operands, which is the transposed product. It must have no slab. */
+export const transpose = (c: Contraction): Contraction => ({
+  ...c,
+  m: c.n,
+  n: c.m,
+  a: c.b,
+  b: c.a,
+  affine: c.affine.map((value) => ({ ...value, m: value.n, n: value.m })),
+});
 
 /** Joins neighbouring digits that are one in every one of the walks, and drops those of size 1. */
 export function mergeWalks(walks: readonly Walk[]): Walk[] {

@@ -9,7 +9,7 @@ import { printFill, printWalk, type WalkFunction } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { RecordWriter, recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
-import { type Contraction, isIrregular, mergeWalk, type Operand, type Walk } from "./gemm-spec.js";
+import { type Contraction, isIrregular, mergeWalk, type Operand, transpose, type Walk } from "./gemm-spec.js";
 import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
 import { call, f32, f32x4, i32, v128, type WasmFunction, WasmModule } from "./wasm/index.js";
 
@@ -30,15 +30,6 @@ const LANES = { k: { least: 1, most: 256 }, lanes: { least: 128, most: 1024 } };
 const TASK_WORK = 1 << 17;
 const SHORT = 16;
 
-const swap = (c: Contraction): Contraction => ({
-  ...c,
-  m: c.n,
-  n: c.m,
-  a: c.b,
-  b: c.a,
-  affine: c.affine.map((value) => ({ ...value, m: value.n, n: value.m })),
-});
-
 const isDense = (walk: Walk): boolean => {
   const digits = mergeWalk(walk);
   return digits.length === 1 && digits[0].stride === 1;
@@ -55,11 +46,10 @@ export interface Thin {
   readonly dense: Dense;
 }
 
-/** A contraction that is a product of a matrix and a vector, if it is one. The walks along m of its affine values must be
- *  as alike as those along n. */
+/** A contraction that is a product of a matrix and a vector, if it is one. */
 export function asThin(c: Contraction): Thin | undefined {
   if (c.slab || c.k < SHORT || isIrregular(c.a) || isIrregular(c.b)) return undefined;
-  const contraction = c.m === 1 ? c : c.n === 1 ? swap(c) : undefined;
+  const contraction = c.m === 1 ? c : c.n === 1 ? transpose(c) : undefined;
   const dense = contraction && denseOf(contraction.b);
   return contraction && dense ? { contraction, dense } : undefined;
 }

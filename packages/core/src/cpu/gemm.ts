@@ -4,14 +4,14 @@ import type { Access, MatmulKernel } from "../kernel.js";
 import { takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
 import { type Digit, mergeWalks, type Operand, operandOf, type Walk } from "./gemm-spec.js";
-import { type TileShape, tileShape } from "./gemm-tile.js";
+import { type TileShape, tileShapes } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 
 /**
  * A batch dimension over which one operand is broadcast is no batch at all but a digit of the other operand's rows or
  * columns: `linear([b, t, c])` is one tall product, not b small ones.
  */
-export function printMatmul(kernel: MatmulKernel, tile: TileShape = tileShape()): CpuKernel {
+export function printMatmul(kernel: MatmulKernel, tiles: readonly TileShape[] = tileShapes()): CpuKernel {
   const { batch, m, n, k, a, b, name } = kernel;
   checkOperand(name, "the left operand", a);
   checkOperand(name, "the right operand", b);
@@ -50,5 +50,5 @@ export function printMatmul(kernel: MatmulKernel, tile: TileShape = tileShape())
     b: operand(b, columns, dims + 1, dims),
     affine: affine.map(({ offset }, i) => ({ offset, batch: batches[i], m: ms[i], n: ns[i] })),
   };
-  return contractionKernel([contraction], epilogue, tile);
+  return contractionKernel([contraction], epilogue, tiles);
 }

@@ -141,7 +141,7 @@ export function printProducts(m: WasmModule, form: WinogradForm, shape: TileShap
   const panels = printPanels(m, form, shape);
   const block = printBlock(m, form, nr);
   const slice = printSlice(m, form, fused, nr);
-  const multiply = printMultiply(m, shape);
+  const multiply = printMultiply(m, shape, "none");
   const outputs = printOutputs(m, form, fused);
   const firstOutput = printFirstOutput(m, form);
 
@@ -182,7 +182,7 @@ export function printProducts(m: WasmModule, form: WinogradForm, shape: TileShap
       );
       f.set(c, at("c"));
       f.for(0, form.inputs ** 2, 1, () => {
-        f.call(multiply, u, v, c, kc, mc, tiles, i32.eqz(k0));
+        f.call(multiply, u, v, 0, 0, c, kc, mc, tiles, i32.eqz(k0));
         f.increment(u, field(record, "strideU"));
         f.increment(v, field(record, "strideV"));
         f.increment(c, field(record, "strideC"));
