@@ -196,8 +196,9 @@ function printSpan(m: WasmModule, anatomy: Anatomy): WasmFunction<I32s, "void"> 
     const [base, block, c, count, ...at] = locals as Local<"i32">[];
     const steps = motions.map((_, i) => f.let(affineWord(block, i, "step")));
     const end = f.let(i32.add(c, i32.shl(count, 2)));
+    const invariants = printInvariants(f, anatomy, base, at);
     const turn = (elements: 1 | 4): void => {
-      printElements(f, anatomy, { base, block, c, at, steps, elements });
+      printElements(f, anatomy, { block, c, at, steps, elements, invariants });
       motions.forEach((motion, i) => {
         if (motion !== "still") f.increment(at[i], elements === 4 ? i32.shl(steps[i], 2) : steps[i]);
       });
@@ -208,9 +209,36 @@ function printSpan(m: WasmModule, anatomy: Anatomy): WasmFunction<I32s, "void"> 
   });
 }
 
+/**
+ * Computes, before the turns of a run, what is the same in all of them, as the scale of a channel is. A batch norm's scale
+ * takes a root and a division, which cost more than all else that an epilogue does.
+ */
+function printInvariants(
+  f: FunctionBuilder,
+  { value, sources, motions, uniformsAt }: Anatomy,
+  base: Local<"i32">,
+  at: readonly Local<"i32">[],
+): Map<Expr, Lanes> {
+  const known = new Map<Expr, Lanes>();
+  const leaf = (e: Expr): Lanes | undefined => {
+    if (e.op === "const") return f.constant(constantLanes(e.type, e.value));
+    if (e.op === "uniform") return f.let(v128.load32Splat(base, uniformsAt + 4 * e.value));
+    if (e.op !== "load") return undefined;
+    const { access, address, bounds } = sources.get(e.value)!;
+    const isStill = motions[address] === "still" && bounds.length === 0;
+    return isStill ? f.let(loadOne(f, access.dtype, at[address])) : undefined;
+  };
+  for (const e of postorder([value])) {
+    const args = e.args.flatMap((a) => known.get(a) ?? []);
+    const isKnown = e.op !== "loadAt" && args.length > 0 && args.length === e.args.length;
+    const result = e.args.length === 0 ? leaf(e) : isKnown ? f.let(printOperator(f, e, args)) : undefined;
+    if (result) known.set(e, result);
+  }
+  return known;
+}
+
 /** Where the code of a turn finds things. */
 interface Turn {
-  readonly base: Local<"i32">;
   readonly block: Local<"i32">;
   readonly c: Local<"i32">;
   /** Affine values at the first element, and their steps. */
@@ -218,11 +246,13 @@ interface Turn {
   readonly steps: readonly Local<"i32">[];
   /** With one element, all lanes compute the same. */
   readonly elements: 1 | 4;
+  /** What is computed already. */
+  readonly invariants: ReadonlyMap<Expr, Lanes>;
 }
 
 function printElements(f: FunctionBuilder, anatomy: Anatomy, turn: Turn): void {
-  const { value, target, sources, positions, motions, uniformsAt } = anatomy;
-  const { base, block, c, at, steps, elements } = turn;
+  const { value, target, sources, positions, motions } = anatomy;
+  const { block, c, at, steps, elements, invariants } = turn;
   /** Affine value i at a lane, and at all lanes. */
   const lane = (i: number, l: number): Value<"i32"> =>
     l === 0 || elements === 1 || motions[i] === "still" ? at[i] : i32.add(at[i], i32.mul(steps[i], l));
@@ -258,10 +288,11 @@ function printElements(f: FunctionBuilder, anatomy: Anatomy, turn: Turn): void {
     return motions[address] === "next" ? loadFour(f, access.dtype, at[address]) : gather(f, access.dtype, where);
   };
 
-  const results = new Map<Expr, Lanes>();
+  const results = new Map(invariants);
   for (const e of postorder([value])) {
+    if (results.has(e)) continue;
     const args = e.args.map((a) => results.get(a)!);
-    results.set(e, e.op === "const" ? f.constant(constantLanes(e.type, e.value)) : f.let(leafOr(e, args)));
+    results.set(e, f.let(leafOr(e, args)));
   }
   function leafOr(e: Expr, args: readonly Lanes[]): Lanes {
     switch (e.op) {
@@ -272,8 +303,6 @@ function printElements(f: FunctionBuilder, anatomy: Anatomy, turn: Turn): void {
         return load(e.value, args);
       case "inside":
         return inside(e.value);
-      case "uniform":
-        return v128.load32Splat(base, uniformsAt + 4 * e.value);
       case "index":
         return lanes(positions.get(e.value)!);
       default:
