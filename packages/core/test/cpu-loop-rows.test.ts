@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printLoop } from "../dist/cpu/loop.js";
+import { expr } from "../dist/expr.js";
 import type { LoopKernel } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import { runCpuKernel } from "./cpu-kernels.js";
@@ -63,6 +64,26 @@ describe("rows of reductions on the cpu device", () => {
     const out = new Float32Array(1);
     runCpuKernel(printLoop(total(x.length)), [x, out]);
     expect(Math.abs(out[0] - exact) / exact).toBeLessThan(2e-7);
+  });
+
+  it("cuts long rows into pieces that threads can share, with what is stored of them", () => {
+    const [rows, n] = [3, 2 * 40_003];
+    const kernel: LoopKernel = {
+      ...total(n),
+      rows: [rows],
+      inner: [40_003, 2],
+      sources: [at(0, [n, 2, 1]), at(1, [1, 0, 0])],
+      stages: [
+        sum(of("mul", load(0), expr("cast", "f32", [expr("index", "i32", [], 1)]))),
+        { ...sum(load(0)), op: "max" },
+        store("row", at(2, [2, 0, 0]), of("add", acc(0), load(1))),
+        store("row", { ...at(2, [2, 0, 0]), offset: 1 }, acc(1)),
+      ],
+    };
+    const { stages } = printLoop(kernel);
+    expect(stages).toHaveLength(3);
+    expect(stages[0].tasks).toBeGreaterThanOrEqual(8);
+    expect(relativeError(kernel, [noise(rows * n, 0, 1), noise(rows), new Float32Array(2 * rows)])).toBeLessThan(2e-7);
   });
 
   it("sums long columns to f32's precision", () => {

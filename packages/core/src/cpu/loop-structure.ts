@@ -14,6 +14,7 @@ import { costOf } from "./cost.js";
 import { CPU_BYTES } from "./kernel.js";
 import { interiorOf, stagesWithin } from "./loop-interior.js";
 import type { NormalLoop } from "./loop-normal.js";
+import { WORKSPACE } from "./loop-split.js";
 import { f32Bits, type Params } from "./params.js";
 
 /** A number added at each step along a dimension: nothing, a constant of the code, or a word of the parameters. */
@@ -164,9 +165,10 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
   };
   const addMemory = (a: Access): Memory => {
     const bytes = CPU_BYTES[a.dtype];
+    const buffer = a.buffer === WORKSPACE ? "workspace" : a.buffer;
     return {
       dtype: a.dtype,
-      address: addAffine(params.address(a.buffer, a.offset * bytes), a.strides, bytes),
+      address: addAffine(params.address(buffer, a.offset * bytes), a.strides, bytes),
       lanes: lanesOf(a, laneDim, tileDim),
     };
   };

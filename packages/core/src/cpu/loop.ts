@@ -1,6 +1,6 @@
 /**
  * Prints loop kernels (elementwise, reductions, rows of both) as WebAssembly SIMD:
- * `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
+ * `loop-split` cuts long rows, `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
  * `loop-values` print the code.
  */
 
@@ -8,9 +8,10 @@ import { postorder } from "../expr.js";
 import type { LoopKernel } from "../kernel.js";
 import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
-import { type CpuKernel, oneStage } from "./kernel.js";
+import type { CpuKernel, CpuStage } from "./kernel.js";
 import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
+import { splitLoop } from "./loop-split.js";
 import { structureOf, TILE_ROWS } from "./loop-structure.js";
 import { Params } from "./params.js";
 
@@ -30,17 +31,22 @@ const keyOf = (data: unknown): string =>
 
 /** The program of a loop kernel, and its parameters. */
 export function printLoop(kernel: LoopKernel): CpuKernel {
+  const { parts, workspace } = splitLoop(kernel);
+  return { stages: parts.map(printPart), workspace };
+}
+
+function printPart(kernel: LoopKernel): CpuStage {
   const normal = normalizeLoop(kernel);
   const params = new Params();
   const { tasks, words } = divide(normal);
   for (const name of ["units", "unitsPerTask", "rows", "chunk"] as const) params.word(words[name]);
   const structure = structureOf(normal, params);
-  return oneStage({
+  return {
     code: { key: `loop ${keyOf(structure)}`, assemble: (shared) => assembleLoop(structure, shared) },
     tasks,
     scratch: 0,
     ...params.finish(),
-  });
+  };
 }
 
 /** Cuts the rows, and where rows are few and lanes run along them also the lanes' dimension, into tasks. */
