@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { printLoop } from "../dist/cpu/loop.js";
 import { expr } from "../dist/expr.js";
-import type { LoopKernel } from "../dist/kernel.js";
+import type { LoopKernel, Stage } from "../dist/kernel.js";
 import { interpretKernel } from "../dist/testing/interpret-kernel.js";
 import { runCpuKernel } from "./cpu-kernels.js";
 import {
@@ -46,6 +46,20 @@ describe("rows of reductions on the cpu device", () => {
   ])("computes softmax of %i rows of %i", (rows, inner, strides) => {
     const x = noise(rows * inner, -5, 5);
     expect(relativeError(softmax(rows, inner, strides), [x, new Float32Array(x.length)])).toBeLessThan(3e-7);
+  });
+
+  it("computes softmax in place", () => {
+    const kernel = softmax(5, 300, [300, 1]);
+    const inPlace = kernel.stages.map((s): Stage => (s.kind === "store" ? { ...s, target: at(0, [300, 1]) } : s));
+    expect(relativeError({ ...kernel, stages: inPlace }, [noise(1500, -5, 5)])).toBeLessThan(3e-7);
+  });
+
+  it("keeps no value where its place is still read", () => {
+    const { stages, ...kernel } = softmax(5, 300, [300, 1]);
+    const inPlace = stages.map(
+      (s): Stage => (s.kind === "store" ? { ...s, target: at(0, [300, 1]), value: of("add", s.value, load(0)) } : s),
+    );
+    expect(relativeError({ ...kernel, stages: inPlace }, [noise(1500, -5, 5)])).toBeLessThan(3e-7);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 /**
  * Prints loop kernels (elementwise, reductions, rows of both) as WebAssembly SIMD:
- * `loop-split` cuts long rows, `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
+ * `loop-split` cuts long rows, `loop-keep` saves work, `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
  * `loop-values` print the code.
  */
 
@@ -10,6 +10,7 @@ import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
 import type { CpuKernel, CpuStage } from "./kernel.js";
 import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
+import { keepValues } from "./loop-keep.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
 import { splitLoop } from "./loop-split.js";
 import { structureOf, TILE_ROWS } from "./loop-structure.js";
@@ -36,7 +37,7 @@ export function printLoop(kernel: LoopKernel): CpuKernel {
 }
 
 function printPart(kernel: LoopKernel): CpuStage {
-  const normal = normalizeLoop(kernel);
+  const normal = normalizeLoop(keepValues(kernel));
   const params = new Params();
   const { tasks, words } = divide(normal);
   for (const name of ["units", "unitsPerTask", "rows", "chunk"] as const) params.word(words[name]);
