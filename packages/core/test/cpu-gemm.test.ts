@@ -40,6 +40,8 @@ describe("matmul on the cpu device", () => {
     [1, 301, 1003, false, true],
     [305, 1, 1001, false, false],
     [1, 1301, 203, false, false],
+    [3, 1301, 203, false, false],
+    [1305, 4, 201, true, false],
     [1305, 1, 201, true, false],
   ] as const)("multiplies %i×%i over k = %i in several slices and blocks", (m, n, k, transposeA, transposeB) => {
     const kernel = plainMatmul(m, n, k, transposeA, transposeB);
