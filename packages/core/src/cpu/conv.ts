@@ -26,6 +26,7 @@ import {
 import { type TileShape, tileShapes } from "./gemm-tile.js";
 import type { CpuKernel } from "./kernel.js";
 import { printWinograd } from "./winograd.js";
+import { printWinogradWeight } from "./winograd-weight.js";
 
 export interface ConvOptions {
   /** Whether convolutions may be computed by Winograd's algorithm, where that is faster; they may by default. */
@@ -40,7 +41,8 @@ export function printConv(given: ConvKernel, { winograd = true, tiles = tileShap
   checkOperand(kernel.name, kernel.kind === "conv2dWeightGrad" ? "the output gradient" : "the weight", kernel.b);
   const epilogue = takeApart(kernel.epilogue, 4);
   if (isDepthwise(kernel)) return printDepthwise(kernel, epilogue);
-  const fast = winograd ? printWinograd(kernel, epilogue, tiles[0]) : undefined;
+  const printFast = kernel.kind === "conv2dWeightGrad" ? printWinogradWeight : printWinograd;
+  const fast = winograd ? printFast(kernel, epilogue, tiles[0]) : undefined;
   if (fast) return fast;
   const contractions = {
     conv2d: forward,

@@ -61,7 +61,7 @@ export function printMultiply(m: WasmModule, shape: TileShape, inPlace: InPlace)
 }
 
 /** Bytes between rows of a block of `nc` columns. */
-const rowPitch = (nc: Local<"i32">, nr: number): Value<"i32"> =>
+export const rowPitch = (nc: Local<"i32">, nr: number): Value<"i32"> =>
   i32.shl(i32.mul(i32.divU(i32.add(nc, nr - 1), nr), nr), 2);
 
 const minimum = (f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i32"> => {
