@@ -66,7 +66,8 @@ export function formatReport(report: Report): string {
     ...peers.map(({ title }, i) => `[${i + 1}] ${title}; ratio = time of [A] / theirs`),
     ...notes,
   ];
-  const times = `Medians of ${rounds === 1 ? "" : `${rounds} × `}${runs} runs\n\n${timeTable(report)}`;
+  const count = rounds === 1 ? `${runs}` : `${rounds} × ${runs}`;
+  const times = `Medians of ${count}\n\n${timeTable(report)}`;
   const parts = [...(results.length > 0 ? [times] : []), ...(figures.length > 0 ? [figureTable(report)] : [])];
   return [...parts, legend.join("\n")].join("\n\n");
 }
