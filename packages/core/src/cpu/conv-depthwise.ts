@@ -3,11 +3,11 @@
  * single row; here each channel's plane is correlated with its weights directly.
  */
 
-import { inputAxis, type Phase, phasesOf } from "../conv-axes.js";
 import type { ConvKernel } from "../kernel.js";
-import { COPY, LEAST_COLUMNS } from "./conv-plane.js";
-import { printPlanes, printPlanesWeightGradient, STENCIL } from "./conv-planes.js";
+import { type SlabRow, type StencilAxis, slabRow, stencilAxes, tilesOf } from "./conv-depthwise-axes.js";
 import type { StencilTile } from "./conv-stencil.js";
+import { COPY, LEAST_COLUMNS } from "./conv-stencil-copy.js";
+import { printPlanes, printPlanesWeightGradient, STENCIL, type StencilField } from "./conv-stencil-run.js";
 import { type AffineStrides, type EpilogueParts, spread } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
@@ -17,277 +17,245 @@ import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
 import { hasRelaxedSimd, WasmModule } from "./wasm/index.js";
 
 const F32 = CPU_BYTES.float32;
-/** Elements of a slab that should not be exceeded: with the result beside it, half of a first-level cache. */
+/** Elements of a slab, and of the results beside it, that should not be exceeded: half of a first-level cache each. */
 const BAND = 1 << 12;
-/** Multiply-adds that make a task. */
+/** Multiply-adds that make a task, and tasks that a large kernel should have. */
 const TASK_WORK = 1 << 19;
 const MANY_TASKS = 8;
-/** Rows of points in a tile: what wastes least is taken. With 7 taps a column, eight would not fit the registers. */
-const TILE_ROWS = [8, 7];
-/** Taps that a column may have. */
-const MOST_TAPS = 7;
+/** Bytes that a tile may read or write beyond a row: two vectors, in whole cache lines. */
+const SLACK = 64;
 
 export const isDepthwise = ({ shape, a, b }: ConvKernel): boolean =>
   shape.ic === 1 && shape.oc === 1 && [a, b].every((x) => x.dtype === "float32" && x.bounds.length === 0);
 
-/** Where a tap lies, counted from the slab's first row or column, and its number in the kernel. */
-interface Tap {
-  readonly place: number;
-  readonly tap: number;
+/** A kernel, where its taps lie, and how its work is cut. */
+interface Stencil {
+  readonly kernel: ConvKernel;
+  readonly y: StencilAxis;
+  readonly x: StencilAxis;
+  /** The tile of each row phase. */
+  readonly tiles: readonly StencilTile[];
+  readonly row: SlabRow;
+  readonly cut: Cut;
 }
 
-/** One spatial axis: how points, in phases if their taps differ, read the slab. */
-interface StencilAxis {
-  /** Rows or columns of the tensor, of the result, and points of the longest phase. */
-  readonly size: number;
-  readonly results: number;
-  readonly points: number;
-  /** From one point to the next. */
-  readonly step: number;
-  /** Position in the tensor of the slab's first row or column. */
-  readonly first: number;
-  /** Rows or columns from the first tap of a point to its last. */
-  readonly span: number;
-  /** The taps of each phase, from the first in the slab to the last. */
-  readonly phases: readonly (readonly Tap[])[];
+/** Large planes are finished band by band, small ones several at a time. */
+interface Cut {
+  readonly bands: number;
+  readonly bandRows: number;
+  readonly perItem: number;
+  /** Bytes of an item's part of one plane of the result. */
+  readonly planeBytes: number;
+  readonly items: number;
+  readonly perTask: number;
+  readonly tasks: number;
 }
 
-function stencilAxis(phases: readonly Phase[], size: number, results: number): StencilAxis {
-  const taps = phases.map(({ axis, firstTap, tapStep }) =>
-    Array.from({ length: axis.taps }, (_, t) => ({
-      place: t * axis.tapStep + axis.origin,
-      tap: firstTap + t * tapStep,
-    })),
-  );
-  const places = taps.flat().map(({ place }) => place);
-  const first = places.length > 0 ? Math.min(...places) : 0;
-  return {
-    size,
-    results,
-    points: Math.max(0, ...phases.map(({ axis }) => axis.points)),
-    step: phases[0]?.axis.step ?? 1,
-    first,
-    span: places.length > 0 ? Math.max(...places) - first : 0,
-    phases: taps.map((list) =>
-      list.map(({ place, tap }) => ({ place: place - first, tap })).sort((s, t) => s.place - t.place),
-    ),
-  };
-}
-
-function axesOf({ kind, shape: s }: ConvKernel): [y: StencilAxis, x: StencilAxis] {
-  const axis = (inputs: number, outputs: number, taps: number, i: 0 | 1): StencilAxis =>
-    kind === "conv2dInputGrad"
-      ? stencilAxis(phasesOf(inputs, outputs, taps, s, i), outputs, inputs)
-      : stencilAxis(
-          [{ phase: 0, firstTap: 0, tapStep: 1, axis: inputAxis(inputs, outputs, taps, s, i) }],
-          inputs,
-          outputs,
-        );
-  return [axis(s.ih, s.oh, s.kh, 0), axis(s.iw, s.ow, s.kw, 1)];
-}
-
-/** The epilogue's affine values: rows are planes (channels, for the weight gradient), columns the places in a plane. */
-function spreadPlanes({ kind, shape: s }: ConvKernel, affine: readonly AffineStrides[]): Affine[] {
-  return spread(affine, ([first, second, third, fourth]) =>
-    kind === "conv2dWeightGrad"
-      ? {
-          offset: 0,
-          batch: [],
-          m: [{ size: s.groups, stride: first }],
-          n: [
-            { size: s.kw, stride: fourth },
-            { size: s.kh, stride: third },
-          ],
-        }
-      : {
-          offset: 0,
-          batch: [],
-          m: [
-            { size: s.n, stride: first },
-            { size: s.groups, stride: second },
-          ],
-          n: [
-            { size: kind === "conv2d" ? s.oh : s.ih, stride: third },
-            { size: kind === "conv2d" ? s.ow : s.iw, stride: fourth },
-          ],
-        },
-  );
-}
-
-/** The tiles for the row taps of each row phase, all with as many rows of points. */
-function tilesOf({ points, step, phases }: StencilAxis, fused: boolean): StencilTile[] {
-  const together = phases.map((taps) => {
-    const close = step <= 2 && taps.length <= MOST_TAPS && taps.every(({ place }, i) => place === taps[0].place + i);
-    return close && taps.length > 1 ? { taps: taps.length, step } : { taps: 1, step: 1 };
-  });
-  const most = Math.max(1, ...together.map(({ taps }) => taps));
-  const rows = most === MOST_TAPS ? 7 : TILE_ROWS.reduce((a, b) => (roundUp(points, b) < roundUp(points, a) ? b : a));
-  return together.map((tile) => ({ ...tile, rows, fused }));
-}
-
-/** How the columns of the tensor lie in a row of the slab, which is sorted by phase. */
-function slabColumns(x: StencilAxis) {
-  const segment = roundUp(x.points, 4) + Math.floor(x.span / x.step);
-  const place = (q: number): number => (q % x.step) * segment + Math.floor(q / x.step);
-  const start = Math.max(0, x.first);
-  const end = Math.max(start, Math.min(x.size, x.first + (x.points - 1) * x.step + x.span + 1));
-  return { pitch: x.step * segment, place, start, count: end - start };
-}
+const isWeightGradient = ({ kind }: ConvKernel): boolean => kind === "conv2dWeightGrad";
 
 export function printDepthwise(kernel: ConvKernel, epilogue: EpilogueParts): CpuKernel {
-  const { shape: s, a, b, kind } = kernel;
-  const isWeightGradient = kind === "conv2dWeightGrad";
-  const [y, x] = axesOf(kernel);
-  const fused = hasRelaxedSimd();
-  const perPhase = tilesOf(y, fused);
-  const tiles = perPhase.filter((tile, i) => perPhase.findIndex(({ taps }) => taps === tile.taps) === i);
-  const affine = spreadPlanes(kernel, epilogue.affine);
+  const { y, x } = stencilAxes(kernel);
+  const tiles = tilesOf(y, hasRelaxedSimd());
+  const row = slabRow(x);
+  const stencil: Stencil = { kernel, y, x, tiles, row, cut: cutOf(kernel, y, x, tiles, row) };
   const writer = new RecordWriter(STENCIL, 1, epilogue.uniforms);
-  const put = (name: Parameters<typeof STENCIL.word>[0], value: number): void => writer.put(0, name, value);
-
-  // The cut. Small planes are finished several at a time, large ones band by band.
-  const tileRows = perPhase[0]?.rows ?? 1;
-  const columns = slabColumns(x);
-  const most = Math.max(1, Math.floor(BAND / Math.max(1, columns.pitch * y.step)));
-  const bandRows = y.points <= most ? Math.max(1, y.points) : Math.max(tileRows, most - (most % tileRows));
-  const bands = ceilDiv(y.points, bandRows);
-  const planes = s.n * s.groups;
-  const planeBytes = F32 * Math.min(y.results, bandRows * y.phases.length) * x.results;
-  const together = Math.min(Math.floor((F32 * BAND) / Math.max(1, planeBytes)), ceilDiv(planes, 4 * MANY_TASKS));
-  const perItem = bands > 1 ? 1 : Math.max(1, together);
-  const taps = s.kh * s.kw;
-  const items = isWeightGradient ? s.groups : ceilDiv(planes, perItem) * bands;
-  const work = (planes * y.points * x.points * Math.max(1, taps)) / items;
-  const perTask = Math.max(1, Math.min(Math.floor(TASK_WORK / work), ceilDiv(items, MANY_TASKS)));
-  const tasks = ceilDiv(items, perTask);
-  put("items", items);
-  put("perTask", perTask);
-  put("tasks", tasks);
-  put("bands", bands);
-  put("bandRows", bandRows);
-  put("perItem", perItem);
-  put("allPlanes", planes);
-  put("images", s.n);
-  put("channels", s.groups);
-  put("rows", y.points);
-  put("columns", x.points);
-  put("rowPhases", y.phases.length);
-  put("columnPhases", x.phases.length);
-  put("height", y.results);
-  put("width", x.results);
-  put("planeBytes", planeBytes);
-
-  const perPlane = ([image, channel]: readonly number[]): Walk =>
-    mergeWalk([
-      { size: s.n, stride: image },
-      { size: s.groups, stride: channel },
-    ]);
-  const [, , rowStride, columnStride] = a.strides;
-  writer.address(0, "tensor", a.buffer, F32 * a.offset);
-  put("planes", writer.list(perPlane(a.strides), F32));
-  put("tensorHeight", y.size);
-  put("firstRow", y.first);
-  put("rowStep", y.step);
-  put("rowSpan", y.span);
-
-  const neighbours = columnStride === 1;
-  const whole = neighbours && x.step === 1 && columns.count >= LEAST_COLUMNS.whole;
-  const halves = neighbours && x.step === 2 && columns.count >= LEAST_COLUMNS.halves;
-  put("mode", whole ? COPY.whole : halves ? COPY.halves : COPY.any);
-  put("columnStep", x.step);
-  put("fromRow", F32 * rowStride);
-  put("fromColumn", F32 * columnStride);
-  put("pitch", F32 * columns.pitch);
-  put(
-    "copyColumns",
-    writer.words(
-      Array.from({ length: x.step }, (_, i) => {
-        const column = columns.start + i;
-        const count = Math.max(0, ceilDiv(columns.count - i, x.step));
-        return [F32 * count, F32 * columnStride * column, F32 * columns.place(column - x.first)];
-      }).flat(),
-    ),
-  );
-
-  writer.address(0, "other", b.buffer, F32 * b.offset);
-  put("otherPlanes", writer.list(isWeightGradient ? perPlane(b.strides) : perPlane([0, b.strides[0]]), F32));
-  put("otherRow", F32 * b.strides[2]);
-  put("otherColumn", F32 * b.strides[3]);
-
-  // Taps, sorted into columns, phase by phase.
-  const offsets: number[] = [];
-  const weights: number[] = [];
-  const phases = y.phases.flatMap((rowTaps, i) =>
-    x.phases.map((columnTaps) => {
-      const tile = perPhase[i];
-      const begin = { offsets: offsets.length, weights: weights.length };
-      for (const column of columnTaps)
-        rowTaps.forEach((row, t) => {
-          if (t % tile.taps === 0) offsets.push(F32 * (row.place * columns.pitch + columns.place(column.place)));
-          weights.push(F32 * (row.tap * b.strides[2] + column.tap * b.strides[3]));
-        });
-      // Rows of points that do not share rows of the slab are `rowStep` rows apart.
-      const pitch = F32 * columns.pitch * (tile.taps === 1 ? y.step : 1);
-      return [
-        tiles.findIndex(({ taps }) => taps === tile.taps),
-        pitch,
-        F32 * begin.offsets,
-        F32 * offsets.length,
-        F32 * begin.weights,
-      ];
-    }),
-  );
-  const offsetsAt = writer.words(offsets);
-  put("weightOffsets", writer.words(isWeightGradient ? [] : weights));
-  put("taps", weights.length);
-  put(
-    "phases",
-    writer.words(
-      phases.flatMap(([tile, pitch, begin, end, weight]) => [tile, pitch, offsetsAt + begin, offsetsAt + end, weight]),
-    ),
-  );
-
-  let scratch = 0;
-  const room = (name: "weights" | "c" | "parts" | "slab", bytes: number): void => {
-    put(name, scratch);
-    scratch += roundUp(bytes, 64);
+  const put = (words: Partial<Record<StencilField, number>>): void => {
+    for (const [name, value] of Object.entries(words)) writer.put(0, name as StencilField, value);
   };
-  // Tiles exceed rows and columns, and so read and write as much beyond the slab and the result.
-  const tiledRows = roundUp(bandRows, tileRows);
-  const slabBytes = F32 * ((tiledRows - 1) * y.step + y.span + 1) * columns.pitch;
-  put("slabBytes", slabBytes);
-  const slack = 64;
-  room("weights", isWeightGradient ? 4 * F32 * taps : F32 * taps);
-  if (isWeightGradient) {
-    put("gradientPitch", F32 * roundUp(x.points, 4));
-    put("gradientBytes", F32 * roundUp(x.points, 4) * tiledRows);
-    room("c", F32 * Math.max(taps, roundUp(x.points, 4) * tiledRows));
-  } else {
-    const partBytes = roundUp(F32 * x.points * tiledRows + slack, 64);
-    put("partBytes", partBytes);
-    const parts = y.phases.length * x.phases.length;
-    room("c", planeBytes * perItem + partBytes);
-    room("parts", parts > 1 ? parts * partBytes : 0);
-  }
-  room("slab", slabBytes + F32 * columns.pitch + slack);
-  put("epilogue", writer.block(affine, epilogue.bases));
+  putCut(put, stencil);
+  putOperands(put, writer, stencil);
+  putTaps(put, writer, stencil);
+  const scratch = putScratch(put, stencil);
+  const affine = spreadPlanes(kernel, epilogue.affine);
+  put({ epilogue: writer.block(affine, epilogue.bases) });
 
   const { key, print } = epilogue.printer([affine], STENCIL.bytes);
-  const tileKey = tiles.map(({ taps, step, rows }) => `${taps}/${step}×${rows}`);
+  const code = distinct(tiles);
+  const tileKey = code.map(({ taps, step, rows, fused }) => `${taps}/${step}×${rows}${fused ? " fused" : ""}`);
   return oneStage({
     code: {
-      key: `depthwise ${isWeightGradient ? "weight gradient " : ""}${tileKey}${fused ? " fused" : ""} ${key}`,
+      key: `depthwise ${isWeightGradient(kernel) ? "weight gradient " : ""}${tileKey} ${key}`,
       assemble(shared) {
         const m = new WasmModule({ shared });
         const walk = printWalk(m);
-        const parts = { walk, epilogue: print(m, walk), tiles };
-        if (isWeightGradient) printPlanesWeightGradient(m, parts);
+        const parts = { walk, epilogue: print(m, walk), tiles: code };
+        if (isWeightGradient(kernel)) printPlanesWeightGradient(m, parts);
         else printPlanes(m, parts);
         return m.bytes();
       },
     },
-    tasks,
+    tasks: stencil.cut.tasks,
     scratch,
     ...writer.finish(),
   });
+}
+
+/** Tiles of one kernel differ in their taps alone. */
+const distinct = (tiles: readonly StencilTile[]): StencilTile[] =>
+  tiles.filter((tile, i) => tiles.findIndex(({ taps }) => taps === tile.taps) === i);
+
+function cutOf(kernel: ConvKernel, y: StencilAxis, x: StencilAxis, tiles: readonly StencilTile[], row: SlabRow): Cut {
+  const { n, groups, kh, kw } = kernel.shape;
+  const planes = n * groups;
+  const tileRows = tiles[0]?.rows ?? 1;
+  const most = Math.max(1, Math.floor(BAND / Math.max(1, row.length * y.step)));
+  const bandRows = y.points <= most ? Math.max(1, y.points) : Math.max(tileRows, most - (most % tileRows));
+  const bands = ceilDiv(y.points, bandRows);
+  const planeBytes = F32 * Math.min(y.results, bandRows * y.phases.length) * x.results;
+  const together = Math.min(Math.floor((F32 * BAND) / Math.max(1, planeBytes)), ceilDiv(planes, 4 * MANY_TASKS));
+  const perItem = bands > 1 ? 1 : Math.max(1, together);
+  const items = isWeightGradient(kernel) ? groups : ceilDiv(planes, perItem) * bands;
+  const work = (planes * y.points * x.points * Math.max(1, kh * kw)) / items;
+  const perTask = Math.max(1, Math.min(Math.floor(TASK_WORK / work), ceilDiv(items, MANY_TASKS)));
+  return { bands, bandRows, perItem, planeBytes, items, perTask, tasks: ceilDiv(items, perTask) };
+}
+
+/** The epilogue's affine values: rows are planes (channels, for the weight gradient), columns the places in a plane. */
+function spreadPlanes(kernel: ConvKernel, affine: readonly AffineStrides[]): Affine[] {
+  const { shape: s, kind } = kernel;
+  const [height, width] = kind === "conv2d" ? [s.oh, s.ow] : [s.ih, s.iw];
+  return spread(affine, ([first, second, third, fourth]) => {
+    if (isWeightGradient(kernel))
+      return {
+        offset: 0,
+        batch: [],
+        m: [{ size: s.groups, stride: first }],
+        n: [
+          { size: s.kw, stride: fourth },
+          { size: s.kh, stride: third },
+        ],
+      };
+    return {
+      offset: 0,
+      batch: [],
+      m: [
+        { size: s.n, stride: first },
+        { size: s.groups, stride: second },
+      ],
+      n: [
+        { size: height, stride: third },
+        { size: width, stride: fourth },
+      ],
+    };
+  });
+}
+
+type Put = (words: Partial<Record<StencilField, number>>) => void;
+type Writer = RecordWriter<StencilField>;
+
+function putCut(put: Put, { kernel, y, x, cut }: Stencil): void {
+  const { n, groups } = kernel.shape;
+  put(cut);
+  put({
+    allPlanes: n * groups,
+    images: n,
+    channels: groups,
+    rows: y.points,
+    columns: x.points,
+    rowPhases: y.phases.length,
+    columnPhases: x.phases.length,
+    height: y.results,
+    width: x.results,
+  });
+}
+
+function putOperands(put: Put, writer: Writer, { kernel, y, x, row }: Stencil): void {
+  const { shape, a, b } = kernel;
+  const perPlane = ([image, channel]: readonly number[]): Walk =>
+    mergeWalk([
+      { size: shape.n, stride: image },
+      { size: shape.groups, stride: channel },
+    ]);
+  const [, , rowStride, columnStride] = a.strides;
+  const isNext = columnStride === 1;
+  const whole = isNext && x.step === 1 && row.count >= LEAST_COLUMNS.whole;
+  const halves = isNext && x.step === 2 && row.count >= LEAST_COLUMNS.halves;
+  const copied = Array.from({ length: x.step }, (_, i) => {
+    const column = row.start + i;
+    const count = Math.max(0, ceilDiv(row.count - i, x.step));
+    return [F32 * count, F32 * columnStride * column, F32 * row.place(column - x.first)];
+  });
+  writer.address(0, "tensor", a.buffer, F32 * a.offset);
+  writer.address(0, "other", b.buffer, F32 * b.offset);
+  put({
+    planes: writer.list(perPlane(a.strides), F32),
+    tensorHeight: y.size,
+    firstRow: y.first,
+    rowStep: y.step,
+    rowSpan: y.span,
+    mode: whole ? COPY.whole : halves ? COPY.halves : COPY.any,
+    columnStep: x.step,
+    fromRow: F32 * rowStride,
+    fromColumn: F32 * columnStride,
+    copyColumns: writer.words(copied.flat()),
+    pitch: F32 * row.length,
+    otherPlanes: writer.list(isWeightGradient(kernel) ? perPlane(b.strides) : perPlane([0, b.strides[0]]), F32),
+    otherRow: F32 * b.strides[2],
+    otherColumn: F32 * b.strides[3],
+  });
+}
+
+/** Taps, phase by phase, sorted into the columns that tiles take. */
+function putTaps(put: Put, writer: Writer, { kernel, y, x, tiles, row }: Stencil): void {
+  const [, , weightRow, weightColumn] = kernel.b.strides;
+  const code = distinct(tiles);
+  const [offsets, weights]: [number[], number[]] = [[], []];
+  const phases = y.phases.flatMap((rowTaps, i) =>
+    x.phases.map((columnTaps) => {
+      const { taps } = tiles[i];
+      const [begin, weight] = [offsets.length, weights.length];
+      for (const column of columnTaps) {
+        rowTaps.forEach(({ place, tap }, t) => {
+          if (t % taps === 0) offsets.push(F32 * (place * row.length + row.place(column.place)));
+          weights.push(F32 * (tap * weightRow + column.tap * weightColumn));
+        });
+      }
+      // The tile of a single tap knows no step: its rows of the slab are those of the points.
+      const pitch = F32 * row.length * (taps === 1 ? y.step : 1);
+      return { tile: code.findIndex((tile) => tile.taps === taps), pitch, begin, end: offsets.length, weight };
+    }),
+  );
+  const at = writer.words(offsets);
+  put({
+    weightOffsets: writer.words(isWeightGradient(kernel) ? [] : weights),
+    taps: weights.length,
+    phases: writer.words(
+      phases.flatMap(({ tile, pitch, begin, end, weight }) => [
+        tile,
+        pitch,
+        at + F32 * begin,
+        at + F32 * end,
+        F32 * weight,
+      ]),
+    ),
+  });
+}
+
+/** Lays out the scratch, and gives its size. Tiles exceed rows and columns, and so read and write beyond them. */
+function putScratch(put: Put, { kernel, y, x, tiles, row, cut }: Stencil): number {
+  const taps = kernel.shape.kh * kernel.shape.kw;
+  const tiledRows = roundUp(cut.bandRows, tiles[0]?.rows ?? 1);
+  const slabBytes = F32 * ((tiledRows - 1) * y.step + y.span + 1) * row.length;
+  let scratch = 0;
+  const room = (name: "weights" | "c" | "parts" | "slab", bytes: number): void => {
+    put({ [name]: scratch });
+    scratch += roundUp(bytes, 64);
+  };
+  if (isWeightGradient(kernel)) {
+    const gradientPitch = F32 * roundUp(x.points, 4);
+    const gradientBytes = gradientPitch * tiledRows;
+    put({ gradientPitch, gradientBytes });
+    room("weights", 4 * F32 * taps);
+    room("c", Math.max(F32 * taps, gradientBytes));
+  } else {
+    const partBytes = roundUp(F32 * x.points * tiledRows + SLACK, 64);
+    const parts = y.phases.length * x.phases.length;
+    put({ partBytes });
+    room("weights", F32 * taps);
+    room("c", cut.planeBytes * cut.perItem + partBytes);
+    room("parts", parts > 1 ? parts * partBytes : 0);
+  }
+  put({ slabBytes });
+  room("slab", slabBytes + F32 * row.length + SLACK);
+  return scratch;
 }

@@ -1,5 +1,5 @@
 /**
- * The products of depthwise convolutions. A plane lies in a slab (conv-plane.ts) in which every tap of a row of points is
+ * The products of depthwise convolutions. A plane lies in a slab (conv-stencil-copy.ts) in which every tap of a row of points is
  * one run of neighbours. A tile is four columns of several rows of points. Taps that lie below each other in the slab (a
  * column of taps) are multiplied together, because they share rows: with R rows of points and K taps, R + K − 1 vectors
  * of the slab and K weights are loaded for R · K multiply-adds, all of them kept in registers.

@@ -3,8 +3,8 @@
  * weight gradient, with the output's gradient, and finished while it is in cache.
  */
 
-import { COPY_FIELDS, printCopyRows, printInterleave } from "./conv-plane.js";
 import { type CorrelateFunction, printCorrelate, printDots, type StencilTile } from "./conv-stencil.js";
+import { COPY_FIELDS, printCopyRows, printInterleave } from "./conv-stencil-copy.js";
 import type { EpilogueFunction } from "./gemm-epilogue.js";
 import type { WalkFunction } from "./gemm-pack.js";
 import { recordLayout } from "./gemm-record.js";
@@ -45,6 +45,7 @@ export const STENCIL = recordLayout([
   ...SCRATCH,
   "epilogue",
 ]);
+export type StencilField = Parameters<typeof STENCIL.word>[0];
 
 interface Parts {
   readonly walk: WalkFunction;
