@@ -101,6 +101,6 @@ describe("scratch of a training step at 224×224, batch 8", { timeout: 120_000 }
     const again = await planned(make, DEFAULT_SCHEDULE.recompute);
     expect(again.scratch).toBeLessThan(part * kept.scratch);
     expect(again.scratch).toBeLessThanOrEqual(1e6 * most);
-    expect(again.moved).toBeLessThan(1.1 * kept.moved);
+    expect(again.moved).toBeLessThan(1.15 * kept.moved);
   });
 });
