@@ -7,7 +7,7 @@ import type { ConvKernel } from "../kernel.js";
 import { type SlabRow, type StencilAxis, slabRow, stencilAxes, tilesOf } from "./conv-depthwise-axes.js";
 import type { StencilTile } from "./conv-stencil.js";
 import { COPY, LEAST_COLUMNS } from "./conv-stencil-copy.js";
-import { printPlanes, printPlanesWeightGradient, STENCIL, type StencilField } from "./conv-stencil-run.js";
+import { PHASE_WORDS, printPlanes, printPlanesWeightGradient, STENCIL, type StencilField } from "./conv-stencil-run.js";
 import { type AffineStrides, type EpilogueParts, spread } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
@@ -220,13 +220,10 @@ function putTaps(put: Put, writer: Writer, { kernel, y, x, tiles, row }: Stencil
     weightOffsets: writer.words(isWeightGradient(kernel) ? [] : weights),
     taps: weights.length,
     phases: writer.words(
-      phases.flatMap(({ tile, pitch, begin, end, weight }) => [
-        tile,
-        pitch,
-        at + F32 * begin,
-        at + F32 * end,
-        F32 * weight,
-      ]),
+      phases.flatMap(({ tile, pitch, begin, end, weight }) => {
+        const words = { tile, pitch, offsets: at + F32 * begin, offsetsEnd: at + F32 * end, weights: F32 * weight };
+        return PHASE_WORDS.map((name) => words[name]);
+      }),
     ),
   });
 }

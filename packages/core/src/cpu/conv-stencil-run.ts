@@ -18,6 +18,7 @@ import {
   i32,
   type Local,
   select,
+  type Value,
   v128,
   type WasmFunction,
   type WasmModule,
@@ -29,23 +30,18 @@ const CUT = ["tasks", "items", "perTask", "bands", "bandRows", "perItem", "allPl
 const RESULT = ["rows", "columns", "rowPhases", "columnPhases", "height", "width", "planeBytes"] as const;
 /** The tensor that is read: address, list over planes, rows. The first row that a tap meets may be negative. */
 const TENSOR = ["tensor", "planes", "tensorHeight", "firstRow", "rowStep", "rowSpan"] as const;
-/** The other operand, weights or the output's gradient: address, list over channels or planes, and places within. */
-const OTHER = ["other", "otherPlanes", "otherRow", "otherColumn", "weightOffsets", "taps"] as const;
-/** Where taps lie in the slab: for each phase its tile, pitch of the slab, begin and end of the offsets, weights. */
-const PHASES = ["phases"] as const;
+/** The other operand, weights or the output's gradient: address, list over channels or planes, and places within. `phases`
+ *  points to `PHASE_WORDS` for each phase of points. */
+const OTHER = ["other", "otherPlanes", "otherRow", "otherColumn", "weightOffsets", "taps", "phases"] as const;
 const SCRATCH = ["weights", "c", "parts", "partBytes", "slab", "slabBytes", "gradientPitch", "gradientBytes"] as const;
 
-export const STENCIL = recordLayout([
-  ...CUT,
-  ...RESULT,
-  ...TENSOR,
-  ...OTHER,
-  ...COPY_FIELDS,
-  ...PHASES,
-  ...SCRATCH,
-  "epilogue",
-]);
+export const STENCIL = recordLayout([...CUT, ...RESULT, ...TENSOR, ...OTHER, ...COPY_FIELDS, ...SCRATCH, "epilogue"]);
 export type StencilField = Parameters<typeof STENCIL.word>[0];
+
+/** The taps of a phase: which tile takes them, the slab's pitch as the tile counts it, where the offsets of its columns of
+ *  taps begin and end among the parameters, and where its weights begin among all. */
+export const PHASE_WORDS = ["tile", "pitch", "offsets", "offsetsEnd", "weights"] as const;
+const PHASE = recordLayout(PHASE_WORDS);
 
 interface Parts {
   readonly walk: WalkFunction;
@@ -57,12 +53,15 @@ const field = STENCIL.read;
 
 type Ints<N extends number, T extends "i32"[] = []> = T["length"] extends N ? T : Ints<N, [...T, "i32"]>;
 
-/** Rows of points in the band that begins with `row0`. */
-function rowsOfBand(f: FunctionBuilder, record: Local<"i32">, row0: Local<"i32">): Local<"i32"> {
-  const left = f.let(i32.sub(field(record, "rows"), row0));
-  const most = f.let(field(record, "bandRows"));
-  return f.let(select(left, most, i32.ltS(left, most)));
+/** A new variable with the smaller of two numbers. */
+function smaller(f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i32"> {
+  const [a, b] = [f.let(x), f.let(y)];
+  return f.let(select(a, b, i32.ltS(a, b)));
 }
+
+/** Rows of points in the band that begins with `row0`. */
+const rowsOfBand = (f: FunctionBuilder, record: Local<"i32">, row0: Local<"i32">): Local<"i32"> =>
+  smaller(f, i32.sub(field(record, "rows"), row0), field(record, "bandRows"));
 
 /** fillSlab(params, record, slab, plane, row0, rows): copies the rows that `rows` rows of points from `row0` on meet. Rows and
  *  columns that do not exist are left alone. */
@@ -71,11 +70,9 @@ function printFillSlab(m: WasmModule, walk: WalkFunction): WasmFunction<Ints<6>,
   return m.helper(["i32", "i32", "i32", "i32", "i32", "i32"], "void", (f, params, record, slab, plane, row0, rows) => {
     const rowStep = f.let(field(record, "rowStep"));
     const begin = f.let(i32.add(field(record, "firstRow"), i32.mul(row0, rowStep)));
-    const end = f.let(i32.add(i32.add(begin, i32.mul(i32.sub(rows, 1), rowStep)), field(record, "rowSpan")));
-    f.increment(end, 1);
     const first = f.let(select(i32.const(0), begin, i32.ltS(begin, 0)));
-    const height = f.let(field(record, "tensorHeight"));
-    f.set(end, select(height, end, i32.gtS(end, height)));
+    const span = i32.add(i32.mul(i32.sub(rows, 1), rowStep), field(record, "rowSpan"));
+    const end = smaller(f, i32.add(i32.add(begin, span), 1), field(record, "tensorHeight"));
     const from = f.let(i32.add(field(record, "tensor"), call(walk, i32.add(params, field(record, "planes")), plane)));
     f.increment(from, i32.mul(first, field(record, "fromRow")));
     const to = i32.add(slab, i32.mul(i32.sub(first, begin), field(record, "pitch")));
@@ -90,66 +87,65 @@ function printCorrelatePhase(m: WasmModule, tiles: readonly StencilTile[]): Wasm
     ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     "void",
     (f, params, phase, c, cPitch, rows, columns, slab, weights) => {
-      const pitch = i32.load(phase, 4);
-      const [offsets, end] = [8, 12].map((at) => i32.add(params, i32.load(phase, at)));
-      const own = i32.add(weights, i32.load(phase, 16));
+      const [offsets, end] = (["offsets", "offsetsEnd"] as const).map((at) => i32.add(params, PHASE.read(phase, at)));
+      const own = i32.add(weights, PHASE.read(phase, "weights"));
       correlates.forEach((correlate, i) => {
-        f.if(i32.eq(i32.load(phase), i), () =>
-          f.call(correlate, c, cPitch, rows, columns, slab, pitch, offsets, end, own),
+        f.if(i32.eq(PHASE.read(phase, "tile"), i), () =>
+          f.call(correlate, c, cPitch, rows, columns, slab, PHASE.read(phase, "pitch"), offsets, end, own),
         );
       });
     },
   );
 }
-const PHASE_BYTES = 20;
+
+/** phases(params, record, c, row0, rows, scratch): correlates the slab with the weights, phase by phase. */
+function printPhases(m: WasmModule, tiles: readonly StencilTile[]): WasmFunction<Ints<6>, "void"> {
+  const correlate = printCorrelatePhase(m, tiles);
+  const interleave = printInterleave(m);
+  return m.helper(["i32", "i32", "i32", "i32", "i32", "i32"], "void", (f, params, record, c, row0, rows, scratch) => {
+    const at = (name: StencilField) => f.let(i32.add(scratch, field(record, name)));
+    const [slab, weights, parts] = [at("slab"), at("weights"), at("parts")];
+    const phase = f.let(i32.add(params, field(record, "phases")));
+    const columns = f.let(field(record, "columns"));
+    const pitch = f.let(i32.shl(columns, 2));
+    const [rowPhases, columnPhases] = [f.let(field(record, "rowPhases")), f.let(field(record, "columnPhases"))];
+    const phases = f.let(i32.mul(rowPhases, columnPhases));
+    f.if(i32.eq(phases, 1), () => {
+      f.call(correlate, params, phase, c, pitch, rows, columns, slab, weights);
+      f.return();
+    });
+    const partBytes = f.let(field(record, "partBytes"));
+    const part = f.let(parts);
+    f.for(0, phases, 1, () => {
+      f.call(correlate, params, phase, part, pitch, rows, columns, slab, weights);
+      f.increment(part, partBytes);
+      f.increment(phase, PHASE.bytes);
+    });
+    const left = i32.sub(field(record, "height"), i32.mul(row0, rowPhases));
+    const made = smaller(f, i32.mul(rows, rowPhases), left);
+    f.call(interleave, c, parts, partBytes, pitch, made, field(record, "width"), rowPhases, columnPhases);
+  });
+}
 
 /** plane(params, record, plane, c, row0, rows, scratch): one plane, or a band of its rows. */
 function printPlane(m: WasmModule, { walk, tiles }: Parts): WasmFunction<Ints<7>, "void"> {
   const fillSlab = printFillSlab(m, walk);
-  const correlate = printCorrelatePhase(m, tiles);
-  const interleave = printInterleave(m);
+  const phases = printPhases(m, tiles);
   return m.helper(
     ["i32", "i32", "i32", "i32", "i32", "i32", "i32"],
     "void",
     (f, params, record, plane, c, row0, rows, scratch) => {
-      const slab = f.let(i32.add(scratch, field(record, "slab")));
-      const weights = f.let(i32.add(scratch, field(record, "weights")));
-      const from = f.let(
-        i32.add(field(record, "other"), call(walk, i32.add(params, field(record, "otherPlanes")), plane)),
-      );
+      const list = i32.add(params, field(record, "otherPlanes"));
+      const from = f.let(i32.add(field(record, "other"), call(walk, list, plane)));
       const offset = f.let(i32.add(params, field(record, "weightOffsets")));
-      const to = f.let(weights);
+      const to = f.let(i32.add(scratch, field(record, "weights")));
       f.for(0, field(record, "taps"), 1, () => {
         f.store("f32", to, f32.load(i32.add(from, i32.load(offset))));
         f.increment(offset, 4);
         f.increment(to, 4);
       });
-      f.call(fillSlab, params, record, slab, plane, row0, rows);
-
-      const phase = f.let(i32.add(params, field(record, "phases")));
-      const columns = f.let(field(record, "columns"));
-      const pitch = f.let(i32.shl(columns, 2));
-      const [rowPhases, columnPhases] = [f.let(field(record, "rowPhases")), f.let(field(record, "columnPhases"))];
-      const phases = f.let(i32.mul(rowPhases, columnPhases));
-      f.if(
-        i32.eq(phases, 1),
-        () => f.call(correlate, params, phase, c, pitch, rows, columns, slab, weights),
-        () => {
-          const parts = f.let(i32.add(scratch, field(record, "parts")));
-          const partBytes = f.let(field(record, "partBytes"));
-          const part = f.let(parts);
-          f.for(0, phases, 1, () => {
-            f.call(correlate, params, phase, part, pitch, rows, columns, slab, weights);
-            f.increment(part, partBytes);
-            f.increment(phase, PHASE_BYTES);
-          });
-          const [made, left] = [f.let(i32.mul(rows, rowPhases)), f.let(field(record, "height"))];
-          f.increment(left, i32.sub(0, i32.mul(row0, rowPhases)));
-          f.set(made, select(left, made, i32.ltS(left, made)));
-          const width = field(record, "width");
-          f.call(interleave, c, parts, partBytes, pitch, made, width, rowPhases, columnPhases);
-        },
-      );
+      f.call(fillSlab, params, record, i32.add(scratch, field(record, "slab")), plane, row0, rows);
+      f.call(phases, params, record, c, row0, rows, scratch);
     },
   );
 }
@@ -164,9 +160,7 @@ export function printPlanes(m: WasmModule, parts: Parts): void {
     const row0 = f.let(i32.mul(i32.sub(index, i32.mul(first, bands)), field(record, "bandRows")));
     const rows = rowsOfBand(f, record, row0);
     f.set(first, i32.mul(first, field(record, "perItem")));
-    const count = f.let(field(record, "perItem"));
-    const left = f.let(i32.sub(field(record, "allPlanes"), first));
-    f.set(count, select(left, count, i32.ltS(left, count)));
+    const count = smaller(f, field(record, "perItem"), i32.sub(field(record, "allPlanes"), first));
 
     // The borders stay zero for all planes of the item.
     f.call(zeros, i32.add(scratch, field(record, "slab")), field(record, "slabBytes"));
@@ -178,9 +172,9 @@ export function printPlanes(m: WasmModule, parts: Parts): void {
       f.increment(to, planeBytes);
     });
 
-    const [start, end] = [f.let(i32.mul(row0, field(record, "rowPhases"))), f.let(field(record, "height"))];
-    const stop = f.let(i32.add(start, i32.mul(rows, field(record, "rowPhases"))));
-    f.set(end, select(stop, end, i32.ltS(stop, end)));
+    const start = f.let(i32.mul(row0, field(record, "rowPhases")));
+    const stop = i32.add(start, i32.mul(rows, field(record, "rowPhases")));
+    const end = smaller(f, stop, field(record, "height"));
     const width = f.let(field(record, "width"));
     const block = f.let(i32.add(params, field(record, "epilogue")));
     const size = i32.mul(i32.sub(end, start), width);
@@ -216,9 +210,9 @@ export function printPlanesWeightGradient(m: WasmModule, { walk, epilogue, tiles
       const slab = f.let(i32.add(scratch, field(record, "slab")));
       f.call(fillSlab, params, record, slab, plane, row0, rows);
       const phase = f.let(i32.add(params, field(record, "phases")));
-      const [offsets, end] = [8, 12].map((at) => i32.add(params, i32.load(phase, at)));
+      const [offsets, end] = (["offsets", "offsetsEnd"] as const).map((at) => i32.add(params, PHASE.read(phase, at)));
       const sums = i32.add(scratch, field(record, "weights"));
-      f.call(dots, sums, gradient, gradientPitch, rows, columns, slab, i32.load(phase, 4), offsets, end);
+      f.call(dots, sums, gradient, gradientPitch, rows, columns, slab, PHASE.read(phase, "pitch"), offsets, end);
     },
   );
 
