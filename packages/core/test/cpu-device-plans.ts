@@ -65,10 +65,10 @@ export function stagedShifts(n: number, shifts: readonly number[], grain: number
   };
 }
 
-/** Two shifts, of which the first goes to memory that may be kept. */
-export const preparedShifts = (n: number, shifts: readonly [number, number], grain: number): CpuKernel => ({
+/** Two shifts, of which the first goes to memory that may be kept. It begins with element `first` of buffer 0. */
+export const preparedShifts = (n: number, shifts: readonly [number, number], grain: number, first = 0): CpuKernel => ({
   stages: [
-    shiftStage({ n, shift: shifts[0], grain }, start(0), start("prepared")),
+    shiftStage({ n, shift: shifts[0], grain }, { buffer: 0, byteOffset: 4 * first }, start("prepared")),
     shiftStage({ n, shift: shifts[1], grain }, start("prepared"), start(1)),
   ],
   workspace: 0,

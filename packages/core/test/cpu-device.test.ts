@@ -127,6 +127,28 @@ describe.each(MODES.map((mode) => [label(mode), mode] as const))("cpu device, %s
     await expectRun(written, 3, 4);
   });
 
+  it("tells apart what is prepared of two parts of a buffer", async () => {
+    const device = await start(mode);
+    const n = 100;
+    const kernels = [0, n].map((first, i) => {
+      const kernel = kernelOf(`prepared ${first}`, preparedShifts(n, [1, 2], 16, first), [1]);
+      return [kernel, [external(0), external(1 + i)]] as const;
+    });
+    const plan = device.compile(planOf(kernels, { externals: [8 * n, 4 * n, 4 * n], uniforms: 1 }));
+    const values = ramp(2 * n);
+    const [x, ...results] = [filled(device, values), device.allocate(4 * n), device.allocate(4 * n)];
+    for (let run = 0; run < 4; run++) {
+      device.run(plan, [x, ...results], uniform(3));
+      for (const [i, result] of results.entries()) {
+        const expected = [1, 2].reduce<Float32Array>(
+          (v, shift) => shiftOnHost(v, shift, 3),
+          values.slice(i * n, (i + 1) * n),
+        );
+        expect(await floats(device, result)).toEqual(expected);
+      }
+    }
+  });
+
   it("keeps nothing that is prepared of what the same plan writes", async () => {
     const device = await start(mode);
     const n = 100;

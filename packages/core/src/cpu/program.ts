@@ -160,7 +160,8 @@ function preparationsOf(parts: readonly (readonly Entry[])[]): Preparation[] {
       let preparation = found.get(kernel);
       if (!preparation) {
         const tasks = { command, word: entryWord(i, L.entryTasks), count: stage.tasks };
-        const key = [stage.code.key, ...stage.params].join();
+        // Where an operand begins is no parameter yet: the parameters of a network may all lie in one buffer.
+        const key = [stage.code.key, ...stage.params, ...stage.addresses.map((a) => a.byteOffset)].join();
         preparation = { external: buffer.index, key, bytes: kernel.prepared.bytes, tasks, addresses: [] };
         found.set(kernel, preparation);
       }
