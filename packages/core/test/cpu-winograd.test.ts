@@ -99,11 +99,11 @@ interface Case {
 const anyCase = (kind: Kind): fc.Arbitrary<Case> =>
   fc
     .record({
-      n: int(1, 3),
-      ic: int(1, 19),
-      oc: int(1, 19),
-      ih: int(3, 15),
-      iw: int(3, 15),
+      n: int(1, 2),
+      ic: int(1, 9),
+      oc: int(1, 13),
+      ih: int(3, 11),
+      iw: int(3, 11),
       padding: fc.tuple(int(0, 3), int(0, 3)),
     })
     .chain((s) => {
@@ -182,21 +182,22 @@ describe.each(KINDS)("Winograd's %s on the cpu device", (kind) => {
         );
         expect(worst).toBeLessThan(bound);
       }),
-      { numRuns: 50 },
+      { numRuns: 40 },
     );
     expect(tried).toBeGreaterThan(15);
   });
 
-  // Of sums of |input| · |weight|; the seconds are half as large again as what was measured.
+  // Of sums of |input| · |weight|; half as large again as what was measured. The largest are at corners, where an output
+  // sums few products but shares the errors of its tile.
   it.each([
-    ["F(4×4)", F4, { largest: 8, typical: 1.1 }],
+    ["F(4×4)", F4, { largest: 18, typical: 1.2 }],
     ["F(2×2)", F2, { largest: 3, typical: 0.6 }],
   ] as const)("%s: has errors that are small multiples of 2⁻²⁴", (_name, form, { largest, typical }) => {
-    const kernel = plainConv(kind, square(14, 48, 3));
+    const kernel = plainConv(kind, square(11, 40, 3));
     const [a, b, result] = elementsOf(kind, kernel);
     const buffers = () => [noise(a), noise(b).reverse(), new Float32Array(result)];
     const [got, exact] = [buffers(), buffers()];
-    runKernel(printWith(kernel, form, tileShapes()[0], [3, 1, 47, 0, 1])!, got);
+    runKernel(printWith(kernel, form, tileShapes()[0], [3, 1, 39, 0, 1])!, got);
     interpretKernel(kernel, exact);
     const sums = buffers().map((x) => x.map(Math.abs));
     interpretKernel(kernel, sums);

@@ -1,6 +1,6 @@
 /**
- * The two stages of Winograd's convolution. The first transforms operands that all blocks of the second share. An item of
- * the second is a block of the result: per slice of k its transformed filters and tiles (its own, or the shared ones) are
+ * The stages of Winograd's convolution. The first ones transform operands that all blocks share. An item of the last is
+ * a block of the result: per slice of k its transformed filters and tiles (its own, or the shared ones) are
  * multiplied, one small matrix product for each of the n² positions in a tile; then channel by channel the products are
  * transformed to outputs, and the epilogue finishes these while they are in cache.
  */
@@ -73,70 +73,68 @@ function printPanels(
   );
 }
 
-/** Adds the `run` that fills the workspace: first with filters, panel by panel, then with tiles, some channels at once. */
-export function printTransforms(m: WasmModule, form: WinogradForm, shape: TileShape): void {
-  const { mr, nr, fused } = shape;
-  const panels = printPanels(m, form, shape);
-  const block = printBlock(m, form, nr);
-  const slice = printSlice(m, form, fused, nr);
-
-  const panelPart = m.helper(["i32", "i32", "i32", "i32"], "void", (f, record, nth, part, k0) => {
-    const kc = minimum(f, field(record, "kt"), i32.sub(field(record, "k"), k0));
-    const mBlock = f.let(i32.divU(nth, field(record, "slices")));
-    const m0 = f.let(i32.add(i32.mul(mBlock, field(record, "mt")), i32.mul(part, mr)));
-    const to = i32.add(field(record, "u"), i32.mul(nth, field(record, "bytesU")));
-    // The last block may have fewer panels.
-    f.if(i32.ltS(m0, field(record, "m")), () => {
-      const mc = minimum(f, i32.const(mr), i32.sub(field(record, "m"), m0));
-      f.call(panels, record, record, i32.add(to, i32.mul(i32.mul(part, kc), 4 * mr)), m0, mc, k0, kc);
-    });
-  });
-
-  const tilePart = m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, record, scratch, nth, part, k0) => {
-    const depth = minimum(f, field(record, "kt"), i32.sub(field(record, "k"), k0));
-    const done = f.let(i32.mul(part, PART_CHANNELS));
-    const row = f.let(i32.mul(i32.divU(nth, field(record, "slices")), field(record, "nt")));
-    const rows = minimum(f, field(record, "nt"), i32.sub(field(record, "tileRows"), row));
-    const to = i32.add(field(record, "v"), i32.mul(nth, field(record, "bytesV")));
-    // The last slice may have fewer channels.
-    f.if(i32.ltS(done, depth), () => {
-      const copies = f.let(call(block, record, scratch, row, rows));
-      const kc = minimum(f, i32.const(PART_CHANNELS), i32.sub(depth, done));
-      const [at, panel] = [i32.add(to, i32.mul(done, 4 * nr)), i32.mul(depth, 4 * nr)];
-      f.call(slice, record, scratch, copies, rows, at, panel, i32.add(k0, done), kc);
-    });
-  });
-
+/** Adds a `run` whose tasks are parts of slices of blocks. `part(record, scratch, slice, part, k0)` is given which, the
+ *  slice counted over all blocks. */
+function printParts(
+  m: WasmModule,
+  parts: "partsU" | "partsV",
+  part: WasmFunction<readonly [I32, I32, I32, I32, I32], "void">,
+): void {
   m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, record, begin, end, scratch) => {
-    const [partsU, partsV] = [f.let(field(record, "partsU")), f.let(field(record, "partsV"))];
-    const slices = f.let(field(record, "slices"));
-    const ofFilters = f.let(i32.mul(i32.mul(field(record, "mBlocks"), slices), partsU));
-    const panelTasks = f.let(i32.mul(field(record, "sharedU"), ofFilters));
-    /** Slice of a block, counted over all blocks, and its first channel. */
-    const [nth, k0] = [f.local("i32"), f.local("i32")];
-    const find = (parts: Local<"i32">, task: Local<"i32">): void => {
-      f.set(nth, i32.divU(task, parts));
-      f.set(k0, i32.mul(i32.remU(nth, slices), field(record, "kt")));
-    };
     f.forFrom(begin, end, 1, () => {
-      f.if(
-        i32.ltS(begin, panelTasks),
-        () => {
-          find(partsU, begin);
-          f.call(panelPart, record, nth, i32.remU(begin, partsU), k0);
-        },
-        () => {
-          const task = f.let(i32.sub(begin, panelTasks));
-          find(partsV, task);
-          f.call(tilePart, record, scratch, nth, i32.remU(task, partsV), k0);
-        },
-      );
+      const nth = f.let(i32.divU(begin, field(record, parts)));
+      const k0 = i32.mul(i32.remU(nth, field(record, "slices")), field(record, "kt"));
+      f.call(part, record, scratch, nth, i32.remU(begin, field(record, parts)), k0);
     });
   });
 }
 
+/** Adds the `run` that transforms all filters, panel by panel. */
+export function printFilterStage(m: WasmModule, form: WinogradForm, shape: TileShape): void {
+  const { mr } = shape;
+  const panels = printPanels(m, form, shape);
+  const part = m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, record, _scratch, nth, panel, k0) => {
+    const kc = minimum(f, field(record, "kt"), i32.sub(field(record, "k"), k0));
+    const mBlock = f.let(i32.divU(nth, field(record, "slices")));
+    const m0 = f.let(i32.add(i32.mul(mBlock, field(record, "mt")), i32.mul(panel, mr)));
+    // The last block may have fewer panels.
+    f.if(i32.ltS(m0, field(record, "m")), () => {
+      const mc = minimum(f, i32.const(mr), i32.sub(field(record, "m"), m0));
+      const slice = i32.add(field(record, "u"), i32.mul(nth, field(record, "bytesU")));
+      f.call(panels, record, record, i32.add(slice, i32.mul(i32.mul(panel, kc), 4 * mr)), m0, mc, k0, kc);
+    });
+  });
+  printParts(m, "partsU", part);
+}
+
+/** Adds the `run` that transforms all tiles, some channels at once. */
+export function printTileStage(m: WasmModule, form: WinogradForm, { nr, fused }: TileShape): void {
+  const block = printBlock(m, form, nr);
+  const slice = printSlice(m, form, fused, nr);
+  const part = m.helper(["i32", "i32", "i32", "i32", "i32"], "void", (f, record, scratch, nth, channels, k0) => {
+    const depth = minimum(f, field(record, "kt"), i32.sub(field(record, "k"), k0));
+    const done = f.let(i32.mul(channels, PART_CHANNELS));
+    const row = f.let(i32.mul(i32.divU(nth, field(record, "slices")), field(record, "nt")));
+    const rows = minimum(f, field(record, "nt"), i32.sub(field(record, "tileRows"), row));
+    // The last slice may have fewer channels.
+    f.if(i32.ltS(done, depth), () => {
+      const copies = f.let(call(block, record, scratch, row, rows));
+      const kc = minimum(f, i32.const(PART_CHANNELS), i32.sub(depth, done));
+      const to = i32.add(field(record, "v"), i32.mul(nth, field(record, "bytesV")));
+      const [at, panel] = [i32.add(to, i32.mul(done, 4 * nr)), i32.mul(depth, 4 * nr)];
+      f.call(slice, record, scratch, copies, rows, at, panel, i32.add(k0, done), kc);
+    });
+  });
+  printParts(m, "partsV", part);
+}
+
 /** Adds the `run` that computes blocks of the result. */
-export function printProducts(m: WasmModule, form: WinogradForm, shape: TileShape, epilogue: EpilogueFunction): void {
+export function printProductStage(
+  m: WasmModule,
+  form: WinogradForm,
+  shape: TileShape,
+  epilogue: EpilogueFunction,
+): void {
   const { fused, nr } = shape;
   const panels = printPanels(m, form, shape);
   const block = printBlock(m, form, nr);

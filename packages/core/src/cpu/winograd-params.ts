@@ -9,8 +9,8 @@ import type { WinogradForm } from "./winograd-form.js";
 import type { WinogradPlan } from "./winograd-plan.js";
 import type { WinogradSpec } from "./winograd-spec.js";
 
-/** The cut. Blocks along n are counted in rows of tiles, over all images; kt is the depth of a slice of k. In the first
- *  stage a slice of filters is made in parts of one panel, one of tiles in parts of some channels. */
+/** The cut. Blocks along n are counted in rows of tiles, over all images; kt is the depth of a slice of k. A shared
+ *  slice of filters is made in parts of one panel, one of tiles in parts of some channels. */
 const CUT = [
   "tasks",
   "items",
@@ -32,7 +32,7 @@ const TILES = ["tileRows", "imageRows", "imageColumns", "lastRow", "lastColumn",
 const TENSOR = ["tensor", "tensorImage", "tensorChannel", "tensorRow", "tensorColumn", "tensorHeight", "top"] as const;
 const SLAB = ["lead", "firstColumn", "copied", "pitch", "slabBytes"] as const;
 const WEIGHT = ["weight", "weightRow", "weightK", "taps"] as const;
-/** Transformed operands: whether all of one lies in the workspace; its address there; bytes of a slice of a block. */
+/** Transformed operands: whether all of one is made before; its address then; bytes of a slice of a block. */
 const OPERANDS = ["sharedU", "sharedV", "u", "v", "bytesU", "bytesV"] as const;
 /** Bytes from one of the n² products to the next. */
 const PRODUCTS = ["strideU", "strideV", "strideC"] as const;
@@ -52,7 +52,7 @@ export const WINOGRAD = recordLayout([
 ]);
 export type WinogradField = Parameters<typeof WINOGRAD.word>[0];
 
-/** Channels of a slice of tiles that one task of the first stage transforms. */
+/** Channels of a slice of tiles that one task transforms. */
 export const PART_CHANNELS = 16;
 
 const F32 = CPU_BYTES.float32;
@@ -61,10 +61,15 @@ const LINE = 64;
 /** Rounded up to an odd number of cache lines, so that what is so far apart does not compete for the same sets. */
 const oddLines = (bytes: number): number => (Math.ceil(bytes / LINE) | 1) * LINE;
 
+interface Shared {
+  readonly bytes: number;
+  readonly tasks: number;
+}
+
 interface Written extends Pick<CpuStage, "params" | "addresses" | "uniforms" | "scratch"> {
-  readonly workspace: number;
-  /** Tasks of the first stage. */
-  readonly transforms: number;
+  /** Bytes of all transformed filters and tiles, and tasks that make them; none where blocks make their own. */
+  readonly filters: Shared;
+  readonly tiles: Shared;
 }
 
 export function writeWinograd(
@@ -124,16 +129,15 @@ export function writeWinograd(
   const [bytesU, bytesV] = [products * strideU, products * strideV];
   put("bytesU", bytesU);
   put("bytesV", bytesV);
-  let workspace = 0;
-  const share = (name: "u" | "v", shared: boolean, bytes: number): void => {
-    put(name === "u" ? "sharedU" : "sharedV", shared ? 1 : 0);
-    if (!shared) return;
-    writer.address(0, name, "workspace", workspace);
-    workspace += bytes;
-  };
-  share("u", plan.sharedU, mBlocks * slices * bytesU);
-  share("v", plan.sharedV, nBlocks * slices * bytesV);
-  const transforms = slices * ((plan.sharedU ? mBlocks * partsU : 0) + (plan.sharedV ? nBlocks * partsV : 0));
+  if (plan.sharedU) writer.address(0, "u", "prepared", 0);
+  if (plan.sharedV) writer.address(0, "v", "workspace", 0);
+  put("sharedU", plan.sharedU ? 1 : 0);
+  put("sharedV", plan.sharedV ? 1 : 0);
+  const sharedBy = (blocks: number, bytes: number, parts: number): Shared => ({
+    bytes: blocks * slices * bytes,
+    tasks: blocks * slices * parts,
+  });
+  const none = { bytes: 0, tasks: 0 };
 
   let scratch = 0;
   const room = (name: WinogradField, bytes: number, before = 0): void => {
@@ -153,5 +157,10 @@ export function writeWinograd(
   // The last row of an image's tiles may begin before its block does.
   room("plane", F32 * nt * outputs * spec.width, F32 * (outputs - 1) * spec.width);
   put("epilogue", writer.block(spec.affine, bases));
-  return { ...writer.finish(), scratch, workspace, transforms };
+  return {
+    ...writer.finish(),
+    scratch,
+    filters: plan.sharedU ? sharedBy(mBlocks, bytesU, partsU) : none,
+    tiles: plan.sharedV ? sharedBy(nBlocks, bytesV, partsV) : none,
+  };
 }

@@ -1,6 +1,8 @@
 /**
  * How Winograd's convolution is cut, and what it costs. Blocks of the result are `mt` channels and `nt` rows of tiles; a
  * transformed operand that several blocks need is either transformed by each of them, into cache, or once for all.
+ *
+ * Costs are nanoseconds of one thread of the machine of docs/kernels-cpu.md. They depend on shapes and the engine alone.
  */
 
 import { ceilDiv, roundUp } from "./gemm-plan.js";
@@ -18,97 +20,113 @@ export interface WinogradPlan {
   /** Rows and columns of tiles an image. */
   readonly imageRows: number;
   readonly imageColumns: number;
-  /** Whether all transformed filters, and all transformed tiles, lie in the workspace. */
+  /** Whether all filters, and all tiles, are transformed before the products begin. */
   readonly sharedU: boolean;
   readonly sharedV: boolean;
   /** Estimated nanoseconds. */
   readonly cost: number;
 }
 
-/** Nanoseconds of a multiply-add in the micro-kernel. */
-const MULTIPLY = 0.04;
-/** Nanoseconds an element of n² products for transforming four filters, four tiles that are read, four that are written. */
-const TRANSFORM = { filter: 0.8, data: 0.8, output: 0.8 };
-/** Nanoseconds of a byte that passes through the workspace. */
-const SHARE = 0.1;
-/** Bytes of a slice's operands and products that fit a second-level cache. */
+/** What multiply-adds take in proportion to those of the micro-kernel alone: here, and in the direct convolution. */
+const MULTIPLY = 1.1;
+const DIRECT = 1.22;
+/** Transforming four filters, four tiles that are read, four that are written; for each of the n² products. */
+const TRANSFORM = { filter: 1, data: 1.3, output: 1.3 };
+/** Adding an element of a block's products to what former slices gave. */
+const ACCUMULATE = 0.1;
+/** Finishing an element, and a byte that passes through the workspace. */
+const FINISH = 0.4;
+const SHARE = 0.08;
+/** Bytes of scratch that fit a second-level cache, and how much slower a block gets with what it has more. */
 const CACHE = 1 << 20;
+const BEYOND_CACHE = 0.15;
 /** Multiply-adds of the direct convolution that make a task, tasks that a large one should have, and threads that share
  *  them evenly. */
 const TASK_WORK = 1 << 22;
 const MANY_TASKS = 8;
 const THREADS = 4;
-/** Bytes that scratch, and the workspace, may take at most. */
-const LIMIT = { scratch: 4 << 20, workspace: 48 << 20 };
+/** Bytes that scratch, and shared operands, may take at most. */
+const LIMIT = { scratch: 4 << 20, shared: 48 << 20 };
 const DEPTHS = [512, 256, 128, 64, 32];
-
-/** Nanoseconds of a multiply-add of the direct convolution, packing included, and of finishing an element. */
-const DIRECT = { multiply: 0.043, finish: 0.5 };
+/** Part of the filters' transform that is left when the device keeps its result from run to run. */
+const KEPT = 0.1;
 
 /** Multiply-adds of summing directly. */
 export const workOf = ({ m, k, images, height, width }: WinogradSpec): number => images * height * width * m * k * 9;
 
 /** Estimated nanoseconds of summing directly. */
-export function directCost({ m, k, images, height, width }: WinogradSpec, { mr, nr }: TileShape): number {
+export function directCost({ m, k, images, height, width }: WinogradSpec, shape: TileShape): number {
   const pixels = images * height * width;
-  return roundUp(m, mr) * roundUp(pixels, nr) * 9 * k * DIRECT.multiply + m * pixels * DIRECT.finish;
+  const products = roundUp(m, shape.mr) * roundUp(pixels, shape.nr) * 9 * k;
+  return products * DIRECT * shape.nanoseconds + m * pixels * FINISH;
 }
 
-const counts = (most: number): number[] => {
-  const list = [];
+/** Numbers of blocks worth trying for an axis: 1, 2, 3, 4, 6, 8, 12 … */
+function blockCounts(most: number): number[] {
+  const counts = [];
   for (let i = 1; i <= most; i *= 2) {
-    list.push(i);
-    if (i > 1 && i * 1.5 <= most) list.push(i * 1.5);
+    counts.push(i);
+    if (i > 1 && i * 1.5 <= most) counts.push(i * 1.5);
   }
-  return list;
-};
+  return counts;
+}
 
-export function planWinograd(
-  spec: WinogradSpec,
-  { outputs, inputs }: WinogradForm,
-  { mr, nr }: TileShape,
-): WinogradPlan | undefined {
+type Cut = Omit<WinogradPlan, "cost">;
+
+function* cuts(spec: WinogradSpec, outputs: number, mr: number): Generator<Cut> {
   const { m, k, images, height, width } = spec;
-  if (height < outputs || width < outputs) return undefined;
-  const imageRows = ceilDiv(height, outputs);
-  const imageColumns = ceilDiv(width, outputs);
+  const [imageRows, imageColumns] = [ceilDiv(height, outputs), ceilDiv(width, outputs)];
   const rows = images * imageRows;
-  const products = inputs * inputs;
-  const wanted = Math.max(1, Math.min(MANY_TASKS, Math.floor(workOf(spec) / TASK_WORK)));
-  let best: WinogradPlan | undefined;
-  for (const mCount of counts(ceilDiv(m, mr))) {
+  for (const mCount of blockCounts(ceilDiv(m, mr))) {
     const mt = roundUp(ceilDiv(m, mCount), mr);
-    const mBlocks = ceilDiv(m, mt);
-    for (const nCount of counts(rows)) {
+    for (const nCount of blockCounts(rows)) {
       const nt = ceilDiv(rows, nCount);
-      const nBlocks = ceilDiv(rows, nt);
-      const tiles = roundUp(nt * imageColumns, nr);
-      const lanes = tiles * nBlocks;
+      const blocks = { mt, nt, mBlocks: ceilDiv(m, mt), nBlocks: ceilDiv(rows, nt), imageRows, imageColumns };
       for (const depth of DEPTHS) {
-        const slices = ceilDiv(k, depth);
-        const kt = ceilDiv(k, slices);
-        if (slices > 1 && depth > k) continue;
-        for (const sharedU of [false, true]) {
-          for (const sharedV of [false, true]) {
-            const [bytesU, bytesV, bytesC] = [mt * kt, tiles * kt, mt * tiles].map((x) => 4 * products * x);
-            const scratch = (sharedU ? 0 : bytesU) + (sharedV ? 0 : bytesV) + bytesC;
-            const workspace = (sharedU ? bytesU * mBlocks * slices : 0) + (sharedV ? bytesV * nBlocks * slices : 0);
-            if (scratch > LIMIT.scratch || workspace > LIMIT.workspace) continue;
-            const items = mBlocks * nBlocks;
-            const multiply = products * roundUp(m, mr) * lanes * k * MULTIPLY;
-            const filters = ((products * m * k) / 4) * TRANSFORM.filter * (sharedU ? 1 : nBlocks);
-            const data = ((products * lanes * k) / 4) * TRANSFORM.data * (sharedV ? 1 : mBlocks);
-            const output = ((products * lanes * m) / 4) * TRANSFORM.output;
-            const share = workspace * SHARE;
-            const excess = Math.max(1, scratch / CACHE) ** 0.5;
-            const idle = (roundUp(items, Math.min(THREADS, wanted)) / items) * Math.max(1, wanted / items);
-            const cost = multiply * excess * idle + filters + data * idle + output * idle + share;
-            if (best && best.cost <= cost) continue;
-            best = { mt, nt, kt, mBlocks, nBlocks, imageRows, imageColumns, sharedU, sharedV, cost };
-          }
-        }
+        const kt = ceilDiv(k, ceilDiv(k, depth));
+        for (const sharedU of [false, true])
+          for (const sharedV of [false, true]) yield { ...blocks, kt, sharedU, sharedV };
       }
     }
+  }
+}
+
+function costOf(spec: WinogradSpec, { inputs }: WinogradForm, shape: TileShape, cut: Cut): number {
+  const { m, k, images, height, width } = spec;
+  const { mt, nt, kt, mBlocks, nBlocks, imageColumns, sharedU, sharedV } = cut;
+  const products = inputs * inputs;
+  const tiles = roundUp(nt * imageColumns, shape.nr);
+  const lanes = tiles * nBlocks;
+  const [bytesU, bytesV, bytesC] = [mt * kt, tiles * kt, mt * tiles].map((elements) => 4 * products * elements);
+  const scratch = (sharedU ? 0 : bytesU) + (sharedV ? 0 : bytesV) + bytesC;
+  const slices = ceilDiv(k, kt);
+  const [allU, allV] = [bytesU * mBlocks * slices, bytesV * nBlocks * slices];
+  const shared = (sharedU ? allU : 0) + (sharedV ? allV : 0);
+  if (scratch > LIMIT.scratch || shared > LIMIT.shared) return Infinity;
+
+  const transform = (count: number, cost: number): number => (products / 4) * count * cost;
+  const filters = transform(m * k, TRANSFORM.filter);
+  const data = transform(lanes * k, TRANSFORM.data);
+  // One image is a prediction: its weights stay, and so do their transforms.
+  const sharedFilters = (filters + allU * SHARE) * (images === 1 ? KEPT : 1);
+  const once = (sharedU ? sharedFilters : 0) + (sharedV ? data + allV * SHARE : 0);
+  const again = (sharedU ? 0 : filters * nBlocks) + (sharedV ? 0 : data * mBlocks);
+  const elements = products * roundUp(m, shape.mr) * lanes;
+  const multiply = elements * (k * MULTIPLY * shape.nanoseconds + (slices - 1) * ACCUMULATE);
+  const outputs = transform(lanes * m, TRANSFORM.output) + m * images * height * width * FINISH;
+  const items = mBlocks * nBlocks;
+  const wanted = Math.max(1, Math.min(MANY_TASKS, Math.floor(workOf(spec) / TASK_WORK)));
+  const idle = (roundUp(items, Math.min(THREADS, wanted)) / items) * Math.max(1, wanted / items);
+  return once + (multiply + again + outputs) * Math.max(1, scratch / CACHE) ** BEYOND_CACHE * idle;
+}
+
+/** The cheapest cut; undefined for planes smaller than a tile. */
+export function planWinograd(spec: WinogradSpec, form: WinogradForm, shape: TileShape): WinogradPlan | undefined {
+  if (spec.height < form.outputs || spec.width < form.outputs) return undefined;
+  let best: WinogradPlan | undefined;
+  for (const cut of cuts(spec, form.outputs, shape.mr)) {
+    const cost = costOf(spec, form, shape, cut);
+    if (cost < (best?.cost ?? Infinity)) best = { ...cut, cost };
   }
   return best;
 }

@@ -6,7 +6,7 @@ import { printWalk } from "./gemm-pack.js";
 import type { TileShape } from "./gemm-tile.js";
 import type { CpuKernel, CpuStage } from "./kernel.js";
 import { WasmModule } from "./wasm/index.js";
-import { printProducts, printTransforms } from "./winograd-code.js";
+import { printFilterStage, printProductStage, printTileStage } from "./winograd-code.js";
 import { F2, F4, type WinogradForm } from "./winograd-form.js";
 import { WINOGRAD, writeWinograd } from "./winograd-params.js";
 import { directCost, planWinograd, type WinogradPlan, workOf } from "./winograd-plan.js";
@@ -36,36 +36,28 @@ export function winogradKernel(
   epilogue: EpilogueParts,
   shape: TileShape,
 ): CpuKernel {
-  const {
-    workspace,
-    transforms: transformTasks,
-    ...written
-  } = writeWinograd(spec, form, plan, shape, epilogue.bases, epilogue.uniforms);
+  const { filters, tiles, ...written } = writeWinograd(spec, form, plan, shape, epilogue.bases, epilogue.uniforms);
   const { key, print } = epilogue.printer([spec.affine], WINOGRAD.bytes);
   const name = `winograd F${form.outputs} ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""}`;
-  const transforms: CpuStage = {
+  const stage = (what: string, tasks: number, printCode: (m: WasmModule) => void): CpuStage => ({
     code: {
-      key: `${name} transforms`,
+      key: `${name} ${what}`,
       assemble(shared) {
         const m = new WasmModule({ shared });
-        printTransforms(m, form, shape);
+        printCode(m);
         return m.bytes();
       },
     },
-    tasks: transformTasks,
+    tasks,
     ...written,
+  });
+  return {
+    stages: [
+      ...(plan.sharedU ? [stage("filters", filters.tasks, (m) => printFilterStage(m, form, shape))] : []),
+      ...(plan.sharedV ? [stage("tiles", tiles.tasks, (m) => printTileStage(m, form, shape))] : []),
+      stage(key, plan.mBlocks * plan.nBlocks, (m) => printProductStage(m, form, shape, print(m, printWalk(m)))),
+    ],
+    workspace: tiles.bytes,
+    prepared: plan.sharedU ? { buffer: spec.weight.buffer, bytes: filters.bytes } : undefined,
   };
-  const products: CpuStage = {
-    code: {
-      key: `${name} ${key}`,
-      assemble(shared) {
-        const m = new WasmModule({ shared });
-        printProducts(m, form, shape, print(m, printWalk(m)));
-        return m.bytes();
-      },
-    },
-    tasks: plan.mBlocks * plan.nBlocks,
-    ...written,
-  };
-  return { stages: workspace > 0 ? [transforms, products] : [products], workspace };
 }
