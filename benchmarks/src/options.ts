@@ -9,7 +9,7 @@ const usage = `pnpm bench [options]
   --engines          on Node 24 without and with --experimental-wasm-revectorize and on this Node, not on this Node alone;
                      the first run installs Node 24
   --threads <n>      ours and the peers' (default: as many as the machine has cores)
-  --runs <n>         runs of which the median is taken (default 7)
+  --runs <n>         least number of runs of which the median is taken (default 7)
   --rounds <n>       time everything so many times, we and the peers in turn, and take medians (default 1)
   --checkpoint <path>  a .pth of a state dict for the checkpoint workloads (default: one is made)
   --profile          time each kernel of a run alone on the cpu device, instead of the whole

@@ -20,8 +20,10 @@ export async function askInRounds(
   for (let round = 0; round < rounds; round++)
     for (const task of tasks) {
       console.error(`${task.name} …`);
-      const answers: (Answer | undefined)[] = [];
-      for (const contestant of contestants) answers.push(await contestant.ask(task));
+      const answers = new Array<Answer | undefined>(contestants.length);
+      // Every other round goes the other way, so that nobody always follows the same neighbour.
+      const order = round % 2 === 0 ? [...contestants.keys()] : [...contestants.keys()].reverse();
+      for (const i of order) answers[i] = await contestants[i].ask(task);
       checkResults(task.name, contestants, answers);
       answers.forEach((answer, i) => {
         if (answer !== undefined) all[i].get(task.name)?.push(answer);

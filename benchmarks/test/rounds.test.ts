@@ -21,10 +21,11 @@ function contestant(name: string, times: (number | undefined)[], asked: string[]
   };
 }
 
-test("asks everybody a task before the next", async () => {
+test("asks everybody a task before the next, and in the other order in the second round", async () => {
   const asked: string[] = [];
-  await askInRounds([contestant("we", [1], asked), contestant("they", [1], asked)], tasks, 1);
-  expect(asked).toEqual(["we load", "they load", "we matmul", "they matmul"]);
+  await askInRounds([contestant("we", [1, 1], asked), contestant("they", [1, 1], asked)], tasks, 2);
+  expect(asked.slice(0, 4)).toEqual(["we load", "they load", "we matmul", "they matmul"]);
+  expect(asked.slice(4)).toEqual(["they load", "we load", "they matmul", "we matmul"]);
 });
 
 test("the figures of several rounds are their medians", async () => {
