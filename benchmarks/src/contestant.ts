@@ -16,6 +16,7 @@ export interface Program {
   missing?(): string | undefined;
 }
 
+/** One of them, running until it is closed or ends by itself. */
 export class Contestant {
   readonly name: string;
   /** Framework or engine, version, settings: what it said of itself. */
