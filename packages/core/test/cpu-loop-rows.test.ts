@@ -11,6 +11,7 @@ import {
   columns,
   largestError,
   load,
+  max,
   momentum,
   noise,
   of,
@@ -89,7 +90,7 @@ describe("rows of reductions on the cpu device", () => {
       sources: [at(0, [n, 2, 1]), at(1, [1, 0, 0])],
       stages: [
         sum(of("mul", load(0), expr("cast", "f32", [expr("index", "i32", [], 1)]))),
-        { ...sum(load(0)), op: "max" },
+        max(load(0)),
         store("row", at(2, [2, 0, 0]), of("add", acc(0), load(1))),
         store("row", { ...at(2, [2, 0, 0]), offset: 1 }, acc(1)),
       ],
