@@ -238,9 +238,11 @@ export function randomLoop(g: GeneratorValue): RandomLoop {
       const op = pick(["sum", "max", "min", "prod"] as const satisfies ReduceOp[]);
       const type = pick(["f32", "f32", "i32", "u32"] as const);
       const value = tree(type, false, int(0, 2));
-      // Products are kept exact: their factors are powers of two, or −1.
+      // Products are kept exact: their factors are 1 and 2, or −1 where so many twos would overflow f32 but not f64.
       const two = expr("const", type, [], 2);
-      const factor = expr("where", type, [expr("lt", "bool", [value, two]), expr("const", type, [], 1), two]);
+      const many = type === "f32" && inner.reduce((a, b) => a * b, 1) > 100;
+      const other = many ? expr("const", type, [], -1) : two;
+      const factor = expr("where", type, [expr("lt", "bool", [value, two]), expr("const", type, [], 1), other]);
       stages.push({ kind: "reduce", op, type, value: op === "prod" ? factor : value });
       if (op !== "sum" || type !== "f32") accs.push({ stage: stages.length - 1, type });
       if (chance(50)) store(pick(["row", "point"] as const));

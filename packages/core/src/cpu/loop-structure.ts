@@ -136,6 +136,12 @@ function lanesOf({ dtype, strides, bounds, indirect }: Access, laneDim: number, 
   return stride === 2 ? "second" : "apart";
 }
 
+/**
+ * Columns from which on sixteen vectors of them are added up at once, if that is all: each row is another page, of which
+ * four lines are worth a visit and one is not.
+ */
+const WIDE = 256;
+
 /** Rows of a tile: what lies in a cache line. */
 export const TILE_ROWS = 16;
 
@@ -275,10 +281,9 @@ export function structureOf({ kernel, lanes, tiled }: NormalLoop, params: Params
     const stages: Stage[] = sweep.kind === "reduce" ? [sweep.stage] : sweep.stores.map((s) => s.stage);
     return costOf(postorder(stages.map((s) => s.value)));
   });
-  const total = unrollFor(
-    costs.reduce((a, b) => a + b, 0),
-    sizes[laneDim],
-  );
+  const cost = costs.reduce((a, b) => a + b, 0);
+  const columns = lanes === "rows" && kernel.inner.length > 0 && cost <= 2 && sizes[laneDim] >= WIDE;
+  const total = columns ? 16 : unrollFor(cost, sizes[laneDim]);
   const targets = kernel.stages.map((s) => (s.kind === "store" ? addMemory(s.target) : undefined));
   const lowerStages = (stages: readonly Stage[], free: boolean): LoopSweep[] =>
     sweepsOf(stages).map((sweep, i) => {
