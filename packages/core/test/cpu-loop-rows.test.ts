@@ -121,6 +121,22 @@ describe("rows of reductions on the cpu device", () => {
   });
 });
 
+describe("bounds on the cpu device", () => {
+  it.each([1, -1])("has no interior where a window is longer than its bound, stride %i", (step) => {
+    const [rows, taps, size] = [40, 30, 3];
+    const window = { offset: step > 0 ? -20 : 10, strides: [step, 1], size };
+    const kernel: LoopKernel = {
+      kind: "loop",
+      name: "window",
+      rows: [rows],
+      inner: [taps],
+      sources: [{ ...at(0, [0, 1]), bounds: [window] }],
+      stages: [sum(load(0)), store("row", at(1, [1, 0]), acc(0))],
+    };
+    expect(relativeError(kernel, [noise(taps, 1, 2), new Float32Array(rows)])).toBeLessThan(2e-7);
+  });
+});
+
 describe("tasks of the cpu device", () => {
   const rowMajor: LoopKernel = {
     kind: "loop",

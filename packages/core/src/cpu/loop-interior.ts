@@ -26,9 +26,11 @@ export function interiorOf({ rows, inner, sources }: LoopKernel): Box | null {
       continue;
     }
     const [d] = moving;
+    // Nowhere, if the inner dimensions reach further than the bound allows.
     const ends = [-low, size - 1 - high].map((at) => at / strides[d]);
-    box[d][0] = Math.max(box[d][0], Math.ceil(Math.min(...ends)));
-    box[d][1] = Math.min(box[d][1], Math.floor(Math.max(...ends)));
+    const [first, last] = strides[d] > 0 ? ends : ends.reverse();
+    box[d][0] = Math.max(box[d][0], Math.ceil(first));
+    box[d][1] = Math.min(box[d][1], Math.floor(last));
   }
   return box;
 }
