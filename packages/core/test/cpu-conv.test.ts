@@ -4,7 +4,8 @@ import { printConv } from "../dist/cpu/conv.js";
 import type { TileShape } from "../dist/cpu/gemm-tile.js";
 import type { CpuKernel } from "../dist/cpu/kernel.js";
 import { DTypeError } from "../dist/errors.js";
-import type { ConvKernel } from "../dist/kernel.js";
+import { expr } from "../dist/expr.js";
+import type { Access, ConvKernel } from "../dist/kernel.js";
 import { expectSame, randomSplit, runKernel, TILES } from "./cpu-templates.js";
 import { anyConv, dtypesOf, elementsOf, KINDS, LAYERS, noise, plainConv, square } from "./template-cases.js";
 
@@ -55,6 +56,20 @@ describe.each(KINDS)("%s on the cpu device", (kind) => {
         expect(scratch).toBeLessThanOrEqual(4 << 20);
       }
     }
+  });
+
+  it("adds up the parts of a weight gradient of many images, also within an epilogue", () => {
+    const [name, sizes] = LAYERS.find(([layer]) => layer === "1×1 of many images")!;
+    const kernel = plainConv(kind, sizes);
+    const { stages, workspace } = printDirect(kernel);
+    const parted = kind === "conv2dWeightGrad";
+    expect([stages.length, workspace > 0], name).toEqual(parted ? [2, true] : [1, false]);
+    const elements = elementsOf(kind, kernel);
+    const bias: Access = { ...kernel.epilogue.target, buffer: 3 };
+    const added = expr("add", "f32", [expr("acc", "f32"), expr("load", "f32", [], 0)]);
+    const withBias: ConvKernel = { ...kernel, epilogue: { ...kernel.epilogue, sources: [bias], value: added } };
+    const dtypes = ["float32", "float32", "float32", "float32"] as const;
+    expectSame(withBias, printDirect(withBias), dtypes, [...elements, elements[2]], 11);
   });
 
   it("refuses integers", () => {

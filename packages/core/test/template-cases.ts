@@ -184,6 +184,8 @@ export const LAYERS: readonly (readonly [name: string, sizes: Sizes])[] = [
   ["7×7 with stride 2", { ...square(22, 5, 7, 2), oc: 12 }],
   ["7×7 with stride 2 of pictures", { ...square(32, 3, 7, 2), oc: 12 }],
   ["3×3 with stride 2", square(16, 20, 3, 2)],
+  ["1×1 of many images", { ...square(10, 60, 1), n: 12 }],
+  ["3×3 with stride 2 of many images, in groups", { ...square(22, 8, 3, 2, 3), n: 24 }],
   ["1×1 of a single pixel", { ...square(1, 90, 1), n: 1 }],
   ["depthwise 3×3", square(40, 1, 3, 1, 6)],
   ["depthwise 5×5 with stride 2", square(33, 1, 5, 2, 5)],

@@ -12,8 +12,9 @@ import { type Axis, inBounds, inputAxis, phasesOf, reach, slabSize } from "../co
 import type { Access, ConvKernel } from "../kernel.js";
 import { absorbBounds } from "./conv-bounds.js";
 import { isDepthwise, printDepthwise } from "./conv-depthwise.js";
-import { type AffineStrides, spread, takeApart } from "./gemm-epilogue.js";
+import { type AffineStrides, type EpilogueParts, spread, takeApart } from "./gemm-epilogue.js";
 import { checkOperand, contractionKernel } from "./gemm-kernel.js";
+import { partedKernel } from "./gemm-parts.js";
 import {
   type Contraction,
   isIrregular,
@@ -44,12 +45,42 @@ export function printConv(given: ConvKernel, { winograd = true, tiles = tileShap
   const printFast = kernel.kind === "conv2dWeightGrad" ? printWinogradWeight : printWinograd;
   const fast = winograd ? printFast(kernel, epilogue, tiles[0]) : undefined;
   if (fast) return fast;
+  const parts = kernel.kind === "conv2dWeightGrad" ? imageParts(kernel) : 1;
+  if (parts > 1) return printParts(kernel, parts, epilogue, tiles);
   const contractions = {
     conv2d: forward,
     conv2dInputGrad: inputGradient,
     conv2dWeightGrad: weightGradient,
   }[kernel.kind](kernel, epilogue.affine);
   return contractionKernel(contractions, epilogue, tiles);
+}
+
+/** Results of so few elements are cut along the images, into so many parts. */
+const SMALL_RESULT = 1 << 15;
+const PARTS = 8;
+/** Products that are worth it. */
+const LONG = 1 << 22;
+
+/** Parts of the images, of as many each, that a weight gradient is cut into. */
+function imageParts({ shape: s, a, b }: ConvKernel): number {
+  const result = s.groups * s.oc * s.ic * s.kh * s.kw;
+  const plain = [a, b].every(({ dtype, bounds }) => dtype === "float32" && bounds.length === 0);
+  if (!plain || result > SMALL_RESULT || result * s.n * s.oh * s.ow < LONG) return 1;
+  let parts = Math.min(PARTS, s.n);
+  while (s.n % parts > 0) parts--;
+  return parts;
+}
+
+function printParts(
+  kernel: ConvKernel,
+  parts: number,
+  epilogue: EpilogueParts,
+  tiles: readonly TileShape[],
+): CpuKernel {
+  const { shape, a: input, b: output } = kernel;
+  const n = shape.n / parts;
+  const [part] = weightGradient({ ...kernel, shape: { ...shape, n } }, epilogue.affine);
+  return partedKernel(part, { parts, a: n * output.strides[0], b: n * input.strides[0] }, epilogue, tiles);
 }
 
 interface Gather {
