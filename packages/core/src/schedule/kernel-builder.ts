@@ -7,7 +7,7 @@ import type { ComputeDType } from "../dtype.js";
 import { type Expr, expr, mapLeaves, scalarOf } from "../expr.js";
 import type { Access, Bound } from "../kernel.js";
 import * as S from "../ops/scalar.js";
-import { type Form, linear, through, type Variable, variableForm } from "./forms.js";
+import { type Form, linear, sameForm, through, type Variable, variableForm } from "./forms.js";
 import type { Vertex } from "./trace.js";
 
 /** Thrown where a kernel can only go on if `vertex` is in memory. */
@@ -33,13 +33,19 @@ export interface Limit {
   readonly size: number;
 }
 
+/** Positions, and the conditions under which they are read. */
+interface Where {
+  readonly forms: readonly Form[];
+  readonly limits: readonly Limit[];
+}
+
 export class KernelBuilder {
   /** Loops first, then symbols of gathers. */
   readonly variables: Variable[] = [];
   private readonly symbols: Expr[] = [];
   readonly sources: { readonly vertex: Vertex; readonly address: Form; readonly limits: readonly Limit[] }[] = [];
-  private readonly bySource = new Map<string, number>();
-  private readonly memo = new Map<string, Expr>();
+  /** What each vertex was read as, at the few positions at which one kernel reads it. */
+  private readonly memo = new Map<Vertex, (Where & { readonly value: Expr })[]>();
 
   constructor(
     readonly loops: readonly number[],
@@ -50,13 +56,13 @@ export class KernelBuilder {
 
   /** The value of `v` at the positions `forms`, wherever `limits` hold. */
   read(v: Vertex, forms: readonly Form[], limits: readonly Limit[] = []): Expr {
-    const key = `${v.id}|${forms.map(text)}|${limits.map((l) => `${text(l.form)}<${l.size}`)}`;
-    let e = this.memo.get(key);
-    if (!e) {
-      e = this.readFresh(v, forms, limits);
-      this.memo.set(key, e);
-    }
-    return e;
+    const known = this.memo.get(v)?.find((w) => sameForms(w.forms, forms) && sameLimits(w.limits, limits));
+    if (known) return known.value;
+    const entry = { forms, limits, value: this.readFresh(v, forms, limits) };
+    const entries = this.memo.get(v);
+    if (entries) entries.push(entry);
+    else this.memo.set(v, [entry]);
+    return entry.value;
   }
 
   private readFresh(v: Vertex, forms: readonly Form[], limits: readonly Limit[]): Expr {
@@ -165,13 +171,10 @@ export class KernelBuilder {
       const { low, high } = this.range(form);
       return low < 0 || high >= size;
     });
-    const key = `${v.op.kind === "leaf" ? `x${v.slot}` : v.id}|${v.dtype}|${text(address)}|${needed.map((l) => `${text(l.form)}<${l.size}`)}`;
-    let at = this.bySource.get(key);
-    if (at === undefined) {
-      at = this.sources.length;
-      this.sources.push({ vertex: v, address, limits: needed });
-      this.bySource.set(key, at);
-    }
+    let at = this.sources.findIndex(
+      (s) => sameMemory(s.vertex, v) && sameForm(s.address, address) && sameLimits(s.limits, needed),
+    );
+    if (at < 0) at = this.sources.push({ vertex: v, address, limits: needed }) - 1;
     const n = this.loops.length;
     const args = address.terms.slice(n).flatMap((t, i) => (t !== 0 ? [this.symbols[i]] : []));
     const type = scalarOf(v.dtype);
@@ -190,8 +193,12 @@ export class KernelBuilder {
   }
 }
 
-const text = (f: Form): string => {
-  let last = f.terms.length;
-  while (last > 0 && f.terms[last - 1] === 0) last--;
-  return `${f.offset}+${f.terms.slice(0, last)}`;
-};
+/** Whether two vertices are the same elements: leaves are, where they are of one external. */
+const sameMemory = (a: Vertex, b: Vertex): boolean =>
+  a === b || (a.op.kind === "leaf" && b.op.kind === "leaf" && a.slot === b.slot && a.dtype === b.dtype);
+
+const sameForms = (a: readonly Form[], b: readonly Form[]): boolean =>
+  a.length === b.length && a.every((form, i) => form === b[i] || sameForm(form, b[i]));
+
+const sameLimits = (a: readonly Limit[], b: readonly Limit[]): boolean =>
+  a.length === b.length && a.every(({ form, size }, i) => size === b[i].size && sameForm(form, b[i].form));
