@@ -24,15 +24,18 @@ export interface Shortage {
   readonly bytes: number;
   readonly buffers: number;
   readonly limit: number;
+  /** Why the limit is no higher, where `memoryLimit` cannot raise it. */
+  readonly bound?: string;
   /** The largest piece that is free, where memory is one. */
   readonly free?: number;
 }
 
-export function outOfMemory({ device, asked, purpose, bytes, buffers, limit, free }: Shortage): OutOfMemoryError {
+export function outOfMemory(shortage: Shortage): OutOfMemoryError {
+  const { device, asked, purpose, bytes, buffers, limit, bound, free } = shortage;
   const largest = free === undefined ? "" : `largest free piece ${inMiB(free)}, `;
   return new OutOfMemoryError(
     `out of memory on the ${device} device: ${inMiB(asked)} asked for ${purpose}; ${inMiB(bytes)} live in ` +
-      `${buffers} buffers, ${largest}limit ${inMiB(limit)}. ` +
-      "Use a smaller batch, hold fewer tensors, or raise memoryLimit",
+      `${buffers} buffers, ${largest}limit ${inMiB(limit)}${bound ? `, ${bound}` : ""}. ` +
+      `Use a smaller batch${bound ? " or hold fewer tensors" : ", hold fewer tensors, or raise memoryLimit"}`,
   );
 }

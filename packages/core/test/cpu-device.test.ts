@@ -427,6 +427,20 @@ describe("cpu device", () => {
     }
   });
 
+  it.each([{ threads: 2 }, { inline: true }])("names the limits of its addresses (%o)", async (mode) => {
+    const device = await start({ ...mode, memoryLimit: 2 ** 40 });
+    // Nobody touches these.
+    for (let i = 0; i < 3; i++) device.allocate(2 ** 30);
+    expect(() => device.allocate(2 ** 30, "the weights")).toThrow(
+      /1024\.0 MiB asked for the weights; 3072\.0 MiB live in 3 buffers, largest free piece 1020\.0 MiB, limit 4092\.0 MiB, which is what 32-bit addresses of WebAssembly reach\. Use a smaller batch or hold fewer tensors$/,
+    );
+    expect(() => device.allocate(2 ** 31, "the pictures")).toThrow(
+      /2048\.0 MiB asked for the pictures; one tensor of the cpu device takes at most 2047\.9 MiB/,
+    );
+    const plan: Plan = { ...chain(4, [1, 2], 4), slots: [{ bytes: 2 ** 31, first: 0, last: 1 }] };
+    expect(() => device.compile(plan)).toThrow(/2048\.0 MiB asked for an intermediate result/);
+  });
+
   it("refuses what is not its own, freed, or out of range", async () => {
     const [device, other] = [await start({ threads: 1 }), await start({ inline: true })];
     const plan = chain(4, [1], 4);

@@ -11,11 +11,12 @@ import { ArgumentError, DeviceError } from "../errors.js";
 import { type Kernel, kernelsByKind, type Plan, type PlannedKernel, writtenExternals } from "../kernel.js";
 import { copyKernel } from "./copy.js";
 import { CPU_BYTES, type CpuCode, type CpuKernel } from "./kernel.js";
-import { LAYOUT, MAX_THREADS } from "./layout.js";
-import { type Block, Heap } from "./memory.js";
+import { MAX_THREADS } from "./layout.js";
+import type { Block, Heap } from "./memory.js";
 import { PreparedOperands } from "./prepared.js";
 import { bindProgram, encodeProgram, estimate, type LoadedKernel, type Program } from "./program.js";
 import { MAX_COMMAND_WORDS, RunQueue } from "./queue.js";
+import { checkSize, heapOf, LARGEST_BUFFER, reserve, type Space } from "./space.js";
 import { Threads } from "./threads.js";
 
 export interface CpuDeviceOptions {
@@ -42,11 +43,6 @@ export interface CpuDeviceOptions {
 /** How a kernel becomes WebAssembly. */
 export type Printer = (kernel: Kernel) => CpuKernel;
 
-const PAGE = 65536;
-const HEAP_START = 4 * LAYOUT.end;
-const HIGHEST_LIMIT = 65536 * PAGE - HEAP_START;
-/** Memory grows by at least this many bytes. */
-const GROWTH = 32 * 2 ** 20;
 const DEFAULT_THREADS = 16;
 
 class CpuBuffer implements DeviceBuffer {
@@ -107,10 +103,9 @@ interface Resources {
 export class CpuDevice implements Device {
   readonly name = "cpu";
   readonly maxBufferBytes: number;
-  readonly #limit: number;
   readonly #print: Printer;
-  /** Whether the memory is shared, which modules must declare. */
-  readonly #shared: boolean;
+  /** What is known of the memory, for modules and errors; the memory itself goes when the device is closed. */
+  readonly #space: Omit<Space, "memory">;
   #resources: Resources | undefined;
   /** Numbers of the functions that the threads know, by the key of their code. */
   readonly #functions = new Map<string, number>();
@@ -121,13 +116,12 @@ export class CpuDevice implements Device {
   #buffers = 0;
   #peak = 0;
 
-  private constructor(print: Printer, { memory, limit, shared }: Space, threads: Threads) {
+  private constructor(print: Printer, space: Space, threads: Threads) {
     this.#print = print;
-    this.#shared = shared;
-    this.#limit = limit;
-    // Kernels compute offsets within a buffer with signed 32-bit integers.
-    this.maxBufferBytes = Math.min(limit, 2 ** 31 - PAGE);
-    const heap = new Heap(HEAP_START, HEAP_START + limit, (end) => growTo(memory, end, HEAP_START + limit));
+    const { memory, ...rest } = space;
+    this.#space = rest;
+    this.maxBufferBytes = Math.min(space.limit, LARGEST_BUFFER);
+    const heap = heapOf(space);
     this.#resources = {
       memory,
       heap,
@@ -143,7 +137,7 @@ export class CpuDevice implements Device {
     const {
       threads = Math.min(platform.cores, DEFAULT_THREADS),
       patience = platform.patience,
-      memoryLimit = HIGHEST_LIMIT,
+      memoryLimit = Number.POSITIVE_INFINITY,
       inline = false,
       revectorize = false,
     } = options;
@@ -151,7 +145,7 @@ export class CpuDevice implements Device {
       throw new ArgumentError(`threads is ${threads}; give a whole number from 1 to ${MAX_THREADS}`);
     if (!(memoryLimit > 0)) throw new ArgumentError(`memoryLimit is ${memoryLimit}; give a positive number of bytes`);
     if (revectorize) platform.revectorize();
-    const space = reserve(Math.min(memoryLimit, HIGHEST_LIMIT), platform.threads && !inline);
+    const space = reserve(memoryLimit, platform.threads && !inline);
     const workers = space.shared ? threads : 0;
     const [print, running] = await Promise.all([printer, Threads.start(space.memory, { workers, patience })]);
     return new CpuDevice(print, space, running);
@@ -168,6 +162,7 @@ export class CpuDevice implements Device {
 
   allocate(bytes: number, purpose = "a buffer"): DeviceBuffer {
     const open = this.#open();
+    checkSize(bytes, purpose);
     const block = this.#allocateBlock(open, bytes, purpose);
     this.#bytes += bytes;
     this.#buffers++;
@@ -243,6 +238,7 @@ export class CpuDevice implements Device {
     const known = this.#programs.get(plan);
     const nanoseconds = plan.kernels.reduce((sum, kernel) => sum + estimate(kernel), 0);
     if (known) return new CpuPlan(this, plan, { program: known, compiled: 0, nanoseconds });
+    for (const { bytes } of plan.slots) checkSize(bytes, "an intermediate result");
     open.threads.announce(nanoseconds);
     const before = this.#functions.size;
     const kernels = plan.kernels.map(({ kernel, buffers, flops, bytes }) =>
@@ -333,7 +329,8 @@ export class CpuDevice implements Device {
       purpose: what,
       bytes: this.#bytes,
       buffers: this.#buffers,
-      limit: this.#limit,
+      limit: this.#space.limit,
+      bound: this.#space.bound,
       free: open.heap.largest,
     });
   }
@@ -355,7 +352,7 @@ export class CpuDevice implements Device {
   #functionOf({ queue }: Resources, code: CpuCode, name: string): number {
     const known = this.#functions.get(code.key);
     if (known !== undefined) return known;
-    const bytes = code.assemble(this.#shared);
+    const bytes = code.assemble(this.#space.shared);
     if (bytes.length > 2 * MAX_COMMAND_WORDS)
       throw new DeviceError(`kernel ${name} is ${bytes.length} bytes of code, more than the cpu device takes`);
     const index = this.#functions.size;
@@ -397,40 +394,3 @@ export class CpuDevice implements Device {
 }
 
 const closedError = (): DeviceError => new DeviceError("the cpu device was closed; make a new one");
-
-interface Space {
-  readonly memory: WebAssembly.Memory;
-  readonly shared: boolean;
-  /** Bytes that its heap can grow to. */
-  readonly limit: number;
-}
-
-/** A memory whose heap can grow to `limit` bytes, or to less if the engine reserves no room for so many. */
-function reserve(limit: number, shared: boolean): Space {
-  const initial = Math.ceil(HEAP_START / PAGE);
-  for (let maximum = Math.ceil((HEAP_START + limit) / PAGE); ; maximum = Math.max(initial, maximum >>> 1)) {
-    try {
-      const memory = new WebAssembly.Memory({ initial, maximum, shared });
-      return { memory, shared, limit: Math.min(limit, maximum * PAGE - HEAP_START) };
-    } catch (cause) {
-      if (maximum > initial) continue;
-      if (shared) return reserve(limit, false);
-      throw new DeviceError("the engine gives no memory to WebAssembly", { cause });
-    }
-  }
-}
-
-/** Grows the memory so that addresses below `end` exist; false if the engine refuses. */
-function growTo(memory: WebAssembly.Memory, end: number, limit: number): boolean {
-  const have = memory.buffer.byteLength;
-  if (end <= have) return true;
-  for (const size of [Math.max(end, Math.min(have + GROWTH, limit)), end]) {
-    try {
-      memory.grow(Math.ceil((size - have) / PAGE));
-      return true;
-    } catch {
-      // Less may do.
-    }
-  }
-  return false;
-}
