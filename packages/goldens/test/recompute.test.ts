@@ -6,9 +6,11 @@ import { SGD } from "@kindling/optim";
 import { models } from "@kindling/vision";
 import { afterEach, describe, expect, it } from "vitest";
 import { engine } from "../../core/dist/engine.js";
+import type { Plan } from "../../core/dist/kernel.js";
 import { packSlots } from "../../core/dist/pack.js";
 import { DEFAULT_SCHEDULE } from "../../core/dist/schedule/plan.js";
 import { PlanningDevice } from "../../core/dist/testing/planning-device.js";
+import { usesOf } from "../../core/dist/uses.js";
 
 const images = (n: number, size: number): Tensor =>
   fromHost(
@@ -77,6 +79,48 @@ describe("training has the same bits with and without recomputation", { timeout:
     const kept = await train(make, 2, 16, 3);
     engine.schedule = { ...DEFAULT_SCHEDULE, recompute: Infinity };
     expect(await train(make, 2, 16, 3)).toEqual(kept);
+  });
+});
+
+/** Kernels that read scratch before another has written it. */
+const early = ({ kernels }: Plan): string[] => {
+  const written = new Set<number>();
+  return kernels.flatMap(({ kernel, buffers }) => {
+    const slots = (write: boolean): number[] =>
+      usesOf(kernel).flatMap(({ access, write: writes }) => {
+        const buffer = buffers[access.buffer];
+        return writes === write && buffer.kind === "slot" ? [buffer.index] : [];
+      });
+    const missing = slots(false).some((slot) => !written.has(slot));
+    for (const slot of slots(true)) written.add(slot);
+    return missing ? [kernel.name] : [];
+  });
+};
+
+/** The network with values from the host, as from a checkpoint. */
+function loaded<T extends Net>(net: T): T {
+  const values = [...net.stateDict()].map(([name, { shape, dtype }]) => {
+    const numel = shape.reduce((n, d) => n * d, 1);
+    return [name, fromHost(new Float32Array(numel), shape).to(dtype)] as const;
+  });
+  net.loadStateDict(new Map(values));
+  return net;
+}
+
+describe("what is computed again is made of what was made before", { timeout: 120_000 }, () => {
+  it.each([
+    ["mobilenet_v3_small", 64],
+    ["mobilenet_v3_small", 224],
+    ["efficientnet_b0", 64],
+    ["shufflenet_v2_x1_0", 64],
+    ["convnext_tiny", 64],
+    ["vit_b_16", 224],
+  ] as const)("%s at %i", async (name, size) => {
+    const device = new PlanningDevice(4);
+    await init({ device });
+    engine.schedule = { ...DEFAULT_SCHEDULE, recompute: Infinity };
+    await train(() => loaded(models.getModel(name)), 4, size, 2);
+    expect(device.plans.flatMap(early)).toEqual([]);
   });
 });
 

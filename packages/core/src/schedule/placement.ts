@@ -88,10 +88,11 @@ export class Placement {
     return result;
   }
 
-  /** A unit that computes an elementwise value, which is in memory, from what else is; null where one kernel cannot. */
-  alone(v: Vertex): LoopUnit | null {
+  /** A unit that computes an elementwise value from what is in memory and `at` hand; null where one kernel cannot. */
+  alone(v: Vertex, at: (input: Vertex) => boolean): LoopUnit | null {
+    const inMemory = (input: Vertex): boolean => this.around.inMemory(input) && at(input);
     try {
-      return { kind: "loop", group: Group.of(v, this.around) };
+      return { kind: "loop", group: Group.of(v, { ...this.around, inMemory }) };
     } catch (error) {
       if (error instanceof Materialize) return null;
       throw error;

@@ -85,7 +85,8 @@ function candidates(
       const bytes = sizes.get(key) ?? 0;
       if (vertex.op.kind !== "map" || placement.placeOf(vertex).buffer !== key || bytes < least) continue;
       if (!timeline.rests(key)) continue;
-      const again = placement.alone(vertex);
+      // What is written later, for the backward pass, may not be there yet.
+      const again = placement.alone(vertex, (input) => timeline.first(placement.placeOf(input).buffer) <= made);
       if (!again) continue;
       const stored = placement.stored(work);
       const inputs = again.group.built.builder.sources.map((s) => s.vertex);

@@ -38,6 +38,11 @@ export class Timeline {
     });
   }
 
+  /** The step that makes a buffer; before all others for what outlives the plan. */
+  first(key: BufferKey): number {
+    return this.touched.get(key)?.[0] ?? -1;
+  }
+
   /** The last step that touches a buffer. */
   last(key: BufferKey): number {
     return this.touched.get(key)?.at(-1) ?? -1;
