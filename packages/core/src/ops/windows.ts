@@ -6,7 +6,7 @@ import { along, constant, fill } from "./create.js";
 import { customVjp } from "./custom.js";
 import { cat, gather } from "./index.js";
 import { elementwise, map } from "./map.js";
-import { expand, pad, reshape, slice, sliceDim, unfold } from "./movement.js";
+import { expand, pad, permute, reshape, slice, sliceDim, unfold } from "./movement.js";
 import { reduce } from "./reduce.js";
 import * as S from "./scalar.js";
 
@@ -39,11 +39,25 @@ export function overlapAdd(x: Node, windows: readonly Windows[]): Node {
   const phases = all.reduce((n, w) => n * w.step, 1);
   const terms = all.reduce((n, w) => n * w.size, 1);
   const few = phases <= MOST_PHASES && terms <= MOST_TERMS;
+  const apart = all.every((w) => w.step === w.size && w.dilation === 1);
   return customVjp(
-    noGrad(() => (few ? byPhases(x, all) : byGather(x, all))),
+    noGrad(() => (apart ? sideBySide(x, all) : few ? byPhases(x, all) : byGather(x, all))),
     [x],
     (g) => [all.reduce((u, w) => unfold(u, w.dim, w.size, w.step, w.dilation), g)],
   );
+}
+
+/** Windows that touch and do not overlap: their elements in another order, and zeros where there is no window. */
+function sideBySide(x: Node, windows: readonly Sized[]): Node {
+  const rank = x.shape.length - windows.length;
+  const outer = x.shape.slice(0, rank);
+  const elements = new Map(windows.map((w, i) => [w.dim, rank + i]));
+  const order = outer.flatMap((_, d) => [d, ...(elements.has(d) ? [elements.get(d)!] : [])]);
+  const joined = outer.map((n, d) => n * (elements.has(d) ? x.shape[elements.get(d)!] : 1));
+  const after = outer.map(() => 0);
+  for (const w of windows) after[w.dim] = w.length - joined[w.dim];
+  const before = outer.map(() => 0);
+  return pad(reshape(permute(x, order), joined), before, after, 0);
 }
 
 /** Every combination of one entry from each list. */
