@@ -64,7 +64,7 @@ export type TileFunction = WasmFunction<readonly ["i32", "i32", "i32", "i32", "i
  * Products that are added up in registers before their sum goes to memory. Rounding errors of a sum grow with the number
  * of its terms: sums of sums keep them small, for a few per cent of the time.
  */
-const TERMS = 64;
+const TERMS = 24;
 
 /**
  * V8 joins what it finds side by side, starting from stores: neighbouring vectors are loaded, computed and stored one
