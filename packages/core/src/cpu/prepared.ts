@@ -6,6 +6,9 @@
 
 import type { Block, Heap } from "./memory.js";
 
+/** Bytes that are kept at most: transformed filters take four times the memory of their weights. */
+const LIMIT = 256 * 2 ** 20;
+
 /** A buffer, by what tells whether it is what it was. */
 export interface PreparedFrom {
   /** Grows whenever something is written to it. */
@@ -49,7 +52,7 @@ export class PreparedOperands {
       return undefined;
     }
     const filled = entry.block !== undefined;
-    if (!entry.block) {
+    if (!entry.block && this.#bytes + bytes <= LIMIT) {
       entry.block = this.heap.allocate(bytes);
       this.#bytes += entry.block?.size ?? 0;
     }
