@@ -13,7 +13,7 @@ import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
 import { keepValues } from "./loop-keep.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
 import { splitLoop } from "./loop-split.js";
-import { structureOf, TILE_ROWS } from "./loop-structure.js";
+import { type LoopStructure, structureOf, TILE_ROWS } from "./loop-structure.js";
 import { Params } from "./params.js";
 
 /** The most pieces that a kernel is cut into, and the least work (in rough instructions) worth a piece of its own. */
@@ -24,11 +24,13 @@ const CHUNK = 64;
 /** Where tiles are transposed each lane reads another page: few enough for the TLB, many enough for long writes. */
 const TILED_CHUNK = 128;
 
-/** JSON, but for numbers that it does not keep apart. */
-const keyOf = (data: unknown): string =>
-  JSON.stringify(data, (_, v: unknown) =>
-    typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0)) ? (Object.is(v, -0) ? "-0" : `${v}`) : v,
+/** Tells structures apart. JSON does so, but for constants that it does not keep apart. */
+function keyOf(structure: LoopStructure): string {
+  const lost = structure.nodes.flatMap(({ op, value }) =>
+    op === "const" && (!Number.isFinite(value) || Object.is(value, -0)) ? [Object.is(value, -0) ? "-0" : value] : [],
   );
+  return `${JSON.stringify(structure)} ${lost}`;
+}
 
 /** The program of a loop kernel, and its parameters. */
 export function printLoop(kernel: LoopKernel): CpuKernel {

@@ -77,13 +77,13 @@ function* cuts(spec: WinogradSpec, outputs: number, mr: number): Generator<Cut> 
   const { m, k, images, height, width } = spec;
   const [imageRows, imageColumns] = [ceilDiv(height, outputs), ceilDiv(width, outputs)];
   const rows = images * imageRows;
+  const depths = new Set(DEPTHS.map((depth) => ceilDiv(k, ceilDiv(k, depth))));
   for (const mCount of blockCounts(ceilDiv(m, mr))) {
     const mt = roundUp(ceilDiv(m, mCount), mr);
     for (const nCount of blockCounts(rows)) {
       const nt = ceilDiv(rows, nCount);
       const blocks = { mt, nt, mBlocks: ceilDiv(m, mt), nBlocks: ceilDiv(rows, nt), imageRows, imageColumns };
-      for (const depth of DEPTHS) {
-        const kt = ceilDiv(k, ceilDiv(k, depth));
+      for (const kt of depths) {
         for (const sharedU of [false, true])
           for (const sharedV of [false, true]) yield { ...blocks, kt, sharedU, sharedV };
       }
@@ -120,8 +120,19 @@ function costOf(spec: WinogradSpec, { inputs }: WinogradForm, shape: TileShape, 
   return once + (multiply + again + outputs) * Math.max(1, scratch / CACHE) ** BEYOND_CACHE * idle;
 }
 
+/** Plans by what they depend on. Networks repeat their layers: the first two training steps of ResNet-18 ask 104 times for
+ *  9 plans, and searching each time took a fifth of compiling. */
+const known = new Map<string, WinogradPlan | undefined>();
+
 /** The cheapest cut; undefined for planes smaller than a tile. */
 export function planWinograd(spec: WinogradSpec, form: WinogradForm, shape: TileShape): WinogradPlan | undefined {
+  const { m, k, images, height, width } = spec;
+  const key = [m, k, images, height, width, form.outputs, shape.mr, shape.nr, shape.nanoseconds].join();
+  if (!known.has(key)) known.set(key, cheapest(spec, form, shape));
+  return known.get(key);
+}
+
+function cheapest(spec: WinogradSpec, form: WinogradForm, shape: TileShape): WinogradPlan | undefined {
   if (spec.height < form.outputs || spec.width < form.outputs) return undefined;
   let best: WinogradPlan | undefined;
   for (const cut of cuts(spec, form.outputs, shape.mr)) {
