@@ -51,7 +51,6 @@ const powerOfTwo = (f: FunctionBuilder, n: Lanes): Lanes => i32x4.add(i32x4.shl(
 
 /** Added to |x| < 2²² it rounds x to an integer, which then stands in the low bits. */
 const ROUNDER = 1.5 * 2 ** 23;
-const ROUNDER_BITS = 0x4b400000;
 
 /** Writes x = n·ln 2 + r with |r| ≤ ½ ln 2, and gives n + `ROUNDER`, whose low bits are n, and eʳ − 1. Needs |x| < 128. */
 function reduceExp(f: FunctionBuilder, x: Local<"v128">): { rounded: Local<"v128">; tail: Local<"v128"> } {
@@ -77,10 +76,10 @@ function expNormal(f: FunctionBuilder, x: Lanes): Lanes {
 /** eˣ, within 1.1 ulp; denormal results are rounded once. */
 export function exp(f: FunctionBuilder, x: Lanes): Lanes {
   const { rounded, tail } = reduceExp(f, f.let(clamp(f, x, -104, 89)));
-  const n = f.let(i32x4.sub(rounded, integer(f, ROUNDER_BITS)));
-  const half = f.let(i32x4.shrS(n, 1));
+  // Half of the rounder's bits leaves the low nine as free for n / 2 as the rounder itself leaves them for n.
+  const half = f.let(i32x4.shrS(rounded, 1));
   const scale = f.let(powerOfTwo(f, half));
-  return mul(madd(tail, scale, scale), powerOfTwo(f, i32x4.sub(n, half)));
+  return mul(madd(tail, scale, scale), powerOfTwo(f, i32x4.sub(rounded, half)));
 }
 
 /** eˣ − 1, within 1.7 ulp. */
