@@ -87,7 +87,7 @@ function slabRows(slab: NonNullable<Contraction["slab"]>, points: number, size: 
 }
 
 /** Numbers of blocks worth trying for an axis: 1, 2, 3, 4, 6, 8, 12 … */
-function blockCounts(tiles: number): number[] {
+export function blockCounts(tiles: number): number[] {
   const counts = [];
   for (let i = 1; i <= tiles; i *= 2) {
     counts.push(i);

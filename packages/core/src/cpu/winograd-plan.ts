@@ -5,7 +5,7 @@
  * Costs are nanoseconds of one thread of the machine of docs/kernels-cpu.md. They depend on shapes and the engine alone.
  */
 
-import { ceilDiv, roundUp } from "./gemm-plan.js";
+import { blockCounts, ceilDiv, roundUp } from "./gemm-plan.js";
 import type { TileShape } from "./gemm-tile.js";
 import type { WinogradForm } from "./winograd-form.js";
 import type { WinogradSpec } from "./winograd-spec.js";
@@ -59,16 +59,6 @@ export function directCost({ m, k, images, height, width }: WinogradSpec, shape:
   const pixels = images * height * width;
   const products = roundUp(m, shape.mr) * roundUp(pixels, shape.nr) * 9 * k;
   return products * DIRECT * shape.nanoseconds + m * pixels * FINISH;
-}
-
-/** Numbers of blocks worth trying for an axis: 1, 2, 3, 4, 6, 8, 12 … */
-function blockCounts(most: number): number[] {
-  const counts = [];
-  for (let i = 1; i <= most; i *= 2) {
-    counts.push(i);
-    if (i > 1 && i * 1.5 <= most) counts.push(i * 1.5);
-  }
-  return counts;
 }
 
 type Cut = Omit<WinogradPlan, "cost">;
