@@ -3,6 +3,7 @@
 import { type CompiledPlan, createCpuDevice, type Device, type DeviceBuffer, type Plan } from "@kindling/core";
 import { layOut } from "./format.js";
 import { median } from "./median.js";
+import { overridden } from "./overridden.js";
 import type { Workload } from "./workload.js";
 
 interface RecordedRun {
@@ -11,21 +12,17 @@ interface RecordedRun {
   uniforms: Uint32Array;
 }
 
-/** A device that can note what it is given to run. Until it stops, memory that is freed stays. */
-interface RecordingDevice extends Device {
-  start(): void;
-  recorded(): readonly RecordedRun[];
-  stop(): void;
-}
+type RecordingDevice = ReturnType<typeof recordingDevice>;
 
-function recordingDevice(inner: Device): RecordingDevice {
+/** A device that can note what it is given to run. Until it stops, memory that is freed stays. */
+function recordingDevice(inner: Device) {
   let runs: RecordedRun[] | undefined;
   let freed: DeviceBuffer[] = [];
-  const device = {
+  return overridden(inner, {
     start() {
       runs = [];
     },
-    recorded: () => [...(runs ?? [])],
+    recorded: (): readonly RecordedRun[] => [...(runs ?? [])],
     stop() {
       runs = undefined;
       for (const buffer of freed) inner.free(buffer);
@@ -39,15 +36,7 @@ function recordingDevice(inner: Device): RecordingDevice {
       runs?.push({ plan: compiled.plan, externals: [...externals], uniforms: uniforms.slice() });
       inner.run(compiled, externals, uniforms);
     },
-  };
-  return new Proxy(inner, {
-    get(_, name) {
-      const own = Reflect.get(device, name);
-      if (own) return own;
-      const value = Reflect.get(inner, name, inner);
-      return typeof value === "function" ? value.bind(inner) : value;
-    },
-  }) as RecordingDevice;
+  });
 }
 
 /** What one kernel of a run took, alone. */

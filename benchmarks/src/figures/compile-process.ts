@@ -14,6 +14,7 @@ import {
 } from "@kindling/core";
 import { models } from "@kindling/vision";
 import { median } from "../median.js";
+import { overridden } from "../overridden.js";
 import { trainingStep } from "../workloads/training.js";
 import type { Figure } from "./figure.js";
 
@@ -32,8 +33,8 @@ interface Meter {
   enqueuedAt: number;
 }
 
-function metered(inner: Device, meter: Meter): Device {
-  const own: Partial<Device> = {
+const metered = (inner: Device, meter: Meter): Device =>
+  overridden(inner, {
     compile(plan: Plan): CompiledPlan {
       const start = performance.now();
       const made = inner.compile(plan);
@@ -41,18 +42,11 @@ function metered(inner: Device, meter: Meter): Device {
       meter.compiled += made.compiled;
       return made;
     },
-    run(...args) {
+    run(...args: Parameters<Device["run"]>) {
       inner.run(...args);
       meter.enqueuedAt = performance.now();
     },
-  };
-  return new Proxy(inner, {
-    get(_, name) {
-      const value = Reflect.get(own, name) ?? Reflect.get(inner, name, inner);
-      return typeof value === "function" ? value.bind(inner) : value;
-    },
   });
-}
 
 async function touchMemory(): Promise<void> {
   const filler = full([TOUCHED_BYTES / 4], 1).retain();

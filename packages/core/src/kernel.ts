@@ -173,22 +173,6 @@ export interface Plan {
   readonly uniforms: number;
 }
 
-/** What a kernel writes. */
-export const targetsOf = (kernel: Kernel): Access[] =>
-  kernel.kind === "loop"
-    ? kernel.stages.flatMap((stage) => (stage.kind === "store" ? [stage.target] : []))
-    : "epilogue" in kernel
-      ? [kernel.epilogue.target]
-      : [kernel.target];
-
-/** Numbers of the external buffers that a plan writes. */
-export function writtenExternals({ kernels }: Plan): number[] {
-  const written = kernels.flatMap(({ kernel, buffers }) =>
-    targetsOf(kernel).flatMap(({ buffer }) => (buffers[buffer].kind === "external" ? [buffers[buffer].index] : [])),
-  );
-  return [...new Set(written)];
-}
-
 /** How many kernels of each kind a plan has. */
 export function kernelsByKind({ kernels }: Plan): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -1,6 +1,6 @@
 /** What a kernel touches: all its accesses, each with the sizes that it runs over. */
 
-import type { Access, ConvKernel, Epilogue, Kernel } from "./kernel.js";
+import type { Access, ConvKernel, Epilogue, Kernel, Plan } from "./kernel.js";
 
 /** An access, the sizes of the dimensions that its strides are over, and whether it is stored to. */
 export interface Use {
@@ -47,4 +47,15 @@ function convSizes({ kind, shape: s }: ConvKernel): readonly [number[], number[]
   const w = [s.groups * s.oc, s.ic, s.kh, s.kw];
   const y = [s.n, s.groups * s.oc, s.oh, s.ow];
   return kind === "conv2d" ? [x, w, y] : kind === "conv2dInputGrad" ? [y, w, x] : [x, y, w];
+}
+
+/** Numbers of the external buffers that a plan writes. */
+export function writtenExternals({ kernels }: Plan): number[] {
+  const written = kernels.flatMap(({ kernel, buffers }) =>
+    usesOf(kernel).flatMap(({ access, write }) => {
+      const buffer = buffers[access.buffer];
+      return write && buffer.kind === "external" ? [buffer.index] : [];
+    }),
+  );
+  return [...new Set(written)];
 }

@@ -490,7 +490,7 @@ describe("the process", () => {
     const bytes = 1 << 20;
     const device = await CpuDevice.start({ threads: 2, patience: 0 }, () => copyKernel(0, bytes));
     const buffers = [{ kind: "external", index: 0 }, { kind: "external", index: 1 }];
-    const kernels = new Array(200).fill({ kernel: { kind: "loop", name: "copy", stages: [] }, buffers });
+    const kernels = new Array(200).fill({ kernel: { kind: "loop", name: "copy", rows: [], inner: [], sources: [], stages: [] }, buffers });
     const plan = device.compile({ kernels, slots: [], externals: [64, 64], uniforms: 0 });
     const [x, y] = [device.allocate(bytes), device.allocate(bytes)];
     device.upload(x, new Uint8Array(bytes).fill(42), "uint8");

@@ -13,8 +13,8 @@ import { printWalk } from "./gemm-pack.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { type Affine, RecordWriter } from "./gemm-record.js";
 import { mergeWalk, type Walk } from "./gemm-spec.js";
-import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
-import { hasRelaxedSimd, WasmModule } from "./wasm/index.js";
+import { CPU_BYTES, type CpuKernel, moduleCode, oneStage } from "./kernel.js";
+import { hasRelaxedSimd } from "./wasm/index.js";
 
 const F32 = CPU_BYTES.float32;
 /** Elements of a slab, and of the results beside it, that should not be exceeded: half of a first-level cache each. */
@@ -73,17 +73,12 @@ export function printDepthwise(kernel: ConvKernel, epilogue: EpilogueParts): Cpu
   const code = distinct(tiles);
   const tileKey = code.map(({ taps, step, rows, fused }) => `${taps}/${step}×${rows}${fused ? " fused" : ""}`);
   return oneStage({
-    code: {
-      key: `depthwise ${isWeightGradient(kernel) ? "weight gradient " : ""}${tileKey} ${key}`,
-      assemble(shared) {
-        const m = new WasmModule({ shared });
-        const walk = printWalk(m);
-        const parts = { walk, epilogue: print(m, walk), tiles: code };
-        if (isWeightGradient(kernel)) printPlanesWeightGradient(m, parts);
-        else printPlanes(m, parts);
-        return m.bytes();
-      },
-    },
+    code: moduleCode(`depthwise ${isWeightGradient(kernel) ? "weight gradient " : ""}${tileKey} ${key}`, (m) => {
+      const walk = printWalk(m);
+      const parts = { walk, epilogue: print(m, walk), tiles: code };
+      if (isWeightGradient(kernel)) printPlanesWeightGradient(m, parts);
+      else printPlanes(m, parts);
+    }),
     tasks: stencil.cut.tasks,
     scratch,
     ...writer.finish(),

@@ -18,6 +18,7 @@ import { partedKernel } from "./gemm-parts.js";
 import {
   type Contraction,
   isIrregular,
+  isPlain,
   type Operand,
   operandOf,
   type Placement,
@@ -64,8 +65,7 @@ const LONG = 1 << 22;
 /** Parts of the images, of as many each, that a weight gradient is cut into. */
 function imageParts({ shape: s, a, b }: ConvKernel): number {
   const result = s.groups * s.oc * s.ic * s.kh * s.kw;
-  const plain = [a, b].every(({ dtype, bounds }) => dtype === "float32" && bounds.length === 0);
-  if (!plain || result > SMALL_RESULT || result * s.n * s.oh * s.ow < LONG) return 1;
+  if (!isPlain(a) || !isPlain(b) || result > SMALL_RESULT || result * s.n * s.oh * s.ow < LONG) return 1;
   let parts = Math.min(PARTS, s.n);
   while (s.n % parts > 0) parts--;
   return parts;

@@ -1,25 +1,20 @@
 /** The kernel that copies bytes from buffer 0 to buffer 1: takes a snapshot for a read while later runs are enqueued. */
 
-import { type CpuCode, type CpuKernel, oneStage } from "./kernel.js";
-import { i32, select, WasmModule } from "./wasm/index.js";
+import { type CpuKernel, moduleCode, oneStage } from "./kernel.js";
+import { i32, select } from "./wasm/index.js";
 
 /** Bytes of a task: 2 ** PIECE_SHIFT. */
 const PIECE_SHIFT = 16;
 
-const code: CpuCode = {
-  key: "copy",
-  assemble(shared) {
-    const module = new WasmModule({ shared });
-    module.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end) => {
-      const start = f.let(i32.shl(begin, PIECE_SHIFT));
-      const bytes = f.let(i32.load(params, 8));
-      const stop = f.let(i32.shl(end, PIECE_SHIFT));
-      f.set(stop, select(stop, bytes, i32.ltU(stop, bytes)));
-      f.memoryCopy(i32.add(i32.load(params, 4), start), i32.add(i32.load(params, 0), start), i32.sub(stop, start));
-    });
-    return module.bytes();
-  },
-};
+const code = moduleCode("copy", (m) => {
+  m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end) => {
+    const start = f.let(i32.shl(begin, PIECE_SHIFT));
+    const bytes = f.let(i32.load(params, 8));
+    const stop = f.let(i32.shl(end, PIECE_SHIFT));
+    f.set(stop, select(stop, bytes, i32.ltU(stop, bytes)));
+    f.memoryCopy(i32.add(i32.load(params, 4), start), i32.add(i32.load(params, 0), start), i32.sub(stop, start));
+  });
+});
 
 /** Copies `bytes` from `byteOffset` in buffer 0 to the start of buffer 1. */
 export const copyKernel = (byteOffset: number, bytes: number): CpuKernel =>

@@ -8,7 +8,8 @@ import type { CompiledPlan, Device, DeviceBuffer, DeviceMemory } from "../device
 import { checkRun, outOfMemory } from "../device-checks.js";
 import type { ComputeDType, TypedArray } from "../dtype.js";
 import { ArgumentError, DeviceError } from "../errors.js";
-import { type Kernel, kernelsByKind, type Plan, type PlannedKernel, writtenExternals } from "../kernel.js";
+import { type Kernel, kernelsByKind, type Plan, type PlannedKernel } from "../kernel.js";
+import { writtenExternals } from "../uses.js";
 import { copyKernel } from "./copy.js";
 import { CPU_BYTES, type CpuCode, type CpuKernel } from "./kernel.js";
 import { MAX_THREADS } from "./layout.js";
@@ -62,27 +63,22 @@ class CpuBuffer implements DeviceBuffer {
 /** What a device made of a plan. */
 interface Compilation {
   readonly program: Program;
-  readonly compiled: number;
   /** Estimated work of a run. */
   readonly nanoseconds: number;
+  /** Numbers of the externals that it writes. */
+  readonly written: readonly number[];
 }
 
 class CpuPlan implements CompiledPlan {
   readonly launches: Readonly<Record<string, number>>;
-  /** Numbers of the externals that it writes. */
-  readonly written: readonly number[];
 
   constructor(
     readonly owner: CpuDevice,
     readonly plan: Plan,
+    readonly compiled: number,
     readonly compilation: Compilation,
   ) {
     this.launches = kernelsByKind(plan);
-    this.written = writtenExternals(plan);
-  }
-
-  get compiled(): number {
-    return this.compilation.compiled;
   }
 }
 
@@ -111,7 +107,7 @@ export class CpuDevice implements Device {
   readonly #functions = new Map<string, number>();
   readonly #nameNumbers = new Map<string, number>();
   readonly #names: string[] = [];
-  readonly #programs = new WeakMap<Plan, Program>();
+  readonly #compilations = new WeakMap<Plan, Compilation>();
   #bytes = 0;
   #buffers = 0;
   #peak = 0;
@@ -235,30 +231,31 @@ export class CpuDevice implements Device {
 
   compile(plan: Plan): CompiledPlan {
     const open = this.#open();
-    const known = this.#programs.get(plan);
+    const known = this.#compilations.get(plan);
+    if (known) return new CpuPlan(this, plan, 0, known);
     const nanoseconds = plan.kernels.reduce((sum, kernel) => sum + estimate(kernel), 0);
-    if (known) return new CpuPlan(this, plan, { program: known, compiled: 0, nanoseconds });
     for (const { bytes } of plan.slots) checkSize(bytes, "an intermediate result");
     open.threads.announce(nanoseconds);
     const before = this.#functions.size;
     const kernels = plan.kernels.map(({ kernel, buffers, flops, bytes }) =>
       this.#load(open, this.#print(kernel), { name: kernel.name, buffers, flops, bytes }),
     );
-    const program = encodeProgram(kernels, plan.slots, writtenExternals(plan));
-    this.#programs.set(plan, program);
-    return new CpuPlan(this, plan, { program, compiled: this.#functions.size - before, nanoseconds });
+    const written = writtenExternals(plan);
+    const compilation = { program: encodeProgram(kernels, plan.slots, written), nanoseconds, written };
+    this.#compilations.set(plan, compilation);
+    return new CpuPlan(this, plan, this.#functions.size - before, compilation);
   }
 
   run(compiled: CompiledPlan, externals: readonly DeviceBuffer[], uniforms: Uint32Array): void {
     const open = this.#open();
     if (!(compiled instanceof CpuPlan) || compiled.owner !== this)
       throw new DeviceError("run of a plan that another device compiled; compile it on this one");
-    const { plan, compilation, written } = compiled;
+    const { plan, compilation } = compiled;
     checkRun(plan, externals, uniforms);
     const buffers = externals.map((buffer) => this.#own(buffer));
     open.threads.announce(compilation.nanoseconds);
     this.#enqueue(open, compilation.program, buffers, uniforms);
-    for (const i of written) buffers[i].version++;
+    for (const i of compilation.written) buffers[i].version++;
   }
 
   pending(): number {

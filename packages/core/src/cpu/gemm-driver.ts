@@ -64,7 +64,8 @@ export function printMultiply(m: WasmModule, shape: TileShape, inPlace: InPlace)
 export const rowPitch = (nc: Local<"i32">, nr: number): Value<"i32"> =>
   i32.shl(i32.mul(i32.divU(i32.add(nc, nr - 1), nr), nr), 2);
 
-const minimum = (f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i32"> => {
+/** The lesser of two counts. */
+export const minimum = (f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i32"> => {
   const least = f.let(x);
   const other = f.let(y);
   f.if(i32.ltU(other, least), () => f.set(least, other));

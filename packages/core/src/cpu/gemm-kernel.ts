@@ -9,9 +9,8 @@ import { FIELDS, type PlannedContraction, writeParams } from "./gemm-params.js";
 import { planBlocks } from "./gemm-plan.js";
 import { type Contraction, isIrregular, type Operand, transpose } from "./gemm-spec.js";
 import { asThin, thinKernel } from "./gemm-thin.js";
-import type { TileShape } from "./gemm-tile.js";
-import { type CpuKernel, oneStage } from "./kernel.js";
-import { WasmModule } from "./wasm/index.js";
+import { type TileShape, tileKey } from "./gemm-tile.js";
+import { type CpuKernel, moduleCode, oneStage } from "./kernel.js";
 
 /** Refuses what panels cannot be packed from. */
 export function checkOperand(name: string, what: string, { dtype, indirect }: Access): void {
@@ -69,15 +68,10 @@ export function contractionKernel(
     FIELDS.bytes * parts.length,
   );
   return oneStage({
-    code: {
-      key: `gemm ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""} ${fetchKey(a)} ${fetchKey(b)} ${key}`,
-      assemble(shared) {
-        const m = new WasmModule({ shared });
-        const walk = printWalk(m);
-        printDriver(m, { shape, walk, epilogue: print(m, walk), a, b });
-        return m.bytes();
-      },
-    },
+    code: moduleCode(`gemm ${tileKey(shape)} ${fetchKey(a)} ${fetchKey(b)} ${key}`, (m) => {
+      const walk = printWalk(m);
+      printDriver(m, { shape, walk, epilogue: print(m, walk), a, b });
+    }),
     tasks: parts.reduce((sum, { plan }) => sum + plan.tasks, 0),
     ...writeParams(parts, epilogue.bases, shape, epilogue.uniforms),
   });

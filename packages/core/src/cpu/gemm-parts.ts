@@ -13,8 +13,8 @@ import { RecordWriter, recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
 import type { Contraction } from "./gemm-spec.js";
 import type { TileShape } from "./gemm-tile.js";
-import { CPU_BYTES, type CpuKernel, type CpuStage } from "./kernel.js";
-import { f32x4, i32, v128, WasmModule } from "./wasm/index.js";
+import { CPU_BYTES, type CpuKernel, type CpuStage, moduleCode } from "./kernel.js";
+import { f32x4, i32, v128, type WasmModule } from "./wasm/index.js";
 
 /** Rows of the result are items; bytes of a part's sums and of a row of them. */
 const PARTS = recordLayout(["tasks", "items", "perTask", "parts", "partBytes", "m", "n", "sums", "epilogue"]);
@@ -79,14 +79,7 @@ function addStage({ batch, m, n, affine }: Contraction, parts: number, epilogue:
   writer.put(0, "epilogue", writer.block(affine, epilogue.bases));
   const { key, print } = epilogue.printer([affine], PARTS.bytes);
   return {
-    code: {
-      key: `parts ${key}`,
-      assemble(shared) {
-        const module = new WasmModule({ shared });
-        printAdd(module, print(module, printWalk(module)));
-        return module.bytes();
-      },
-    },
+    code: moduleCode(`parts ${key}`, (m) => printAdd(m, print(m, printWalk(m)))),
     tasks,
     scratch: F32 * roundUp(n, 16),
     ...writer.finish(),

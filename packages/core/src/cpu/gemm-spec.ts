@@ -48,8 +48,17 @@ export const operandOf = (
   bounds: access.bounds.map(({ strides, offset, size }) => ({ ...place(strides, offset), size })),
 });
 
+/** Whether an access needs neither tests of bounds nor a conversion of its elements. */
+export const isPlain = ({
+  dtype,
+  bounds,
+}: {
+  readonly dtype: Access["dtype"];
+  readonly bounds: readonly unknown[];
+}): boolean => dtype === "float32" && bounds.length === 0;
+
 /** Whether elements have to be fetched one by one, with their bounds tested and their type converted. */
-export const isIrregular = ({ access, bounds }: Operand): boolean => access.dtype !== "float32" || bounds.length > 0;
+export const isIrregular = ({ access, bounds }: Operand): boolean => !isPlain({ dtype: access.dtype, bounds });
 
 /**
  * A zero-padded copy of part of an image tensor [image, channel, y, x], made for each block. Its rows are counted over

@@ -11,7 +11,7 @@ import { RecordWriter, recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
 import { printZeros } from "./gemm-slab.js";
 import { type Contraction, isIrregular, mergeWalk, type Operand, transpose, type Walk } from "./gemm-spec.js";
-import { CPU_BYTES, type CpuKernel, oneStage } from "./kernel.js";
+import { CPU_BYTES, type CpuKernel, moduleCode, oneStage } from "./kernel.js";
 import {
   call,
   f32,
@@ -21,7 +21,7 @@ import {
   type Value,
   v128,
   type WasmFunction,
-  WasmModule,
+  type WasmModule,
 } from "./wasm/index.js";
 
 const THIN = recordLayout([
@@ -101,15 +101,10 @@ export function thinKernel({ contraction, dense }: Thin, epilogue: EpilogueParts
   writer.put(0, "epilogue", writer.block(affine, epilogue.bases));
   const { key, print } = epilogue.printer([affine], THIN.bytes);
   return oneStage({
-    code: {
-      key: `thin ${dense} ${key}`,
-      assemble(shared) {
-        const m = new WasmModule({ shared });
-        const walk = printWalk(m);
-        printThin(m, dense, walk, print(m, walk));
-        return m.bytes();
-      },
-    },
+    code: moduleCode(`thin ${dense} ${key}`, (m) => {
+      const walk = printWalk(m);
+      printThin(m, dense, walk, print(m, walk));
+    }),
     tasks: numbers.tasks,
     scratch,
     ...writer.finish(),

@@ -46,6 +46,9 @@ export function tileShapes(): readonly TileShape[] {
   ];
 }
 
+/** Tells apart the code of tiles. */
+export const tileKey = ({ mr, nr, fused }: TileShape): string => `${mr}×${nr}${fused ? " fused" : ""}`;
+
 /**
  * Which operand a tile reads where it lies, as it need not be packed: rows of A whose ks are neighbours, or rows of B in
  * which runs of a tile's lanes are neighbours.

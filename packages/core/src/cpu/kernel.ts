@@ -7,6 +7,8 @@
  * when all tasks of the one before are done, and what passes from one to the next lies in the kernel's workspace.
  */
 
+import { WasmModule } from "./wasm/index.js";
+
 /** A WebAssembly module with one export `run(params: i32, begin: i32, end: i32, scratch: i32)`, which imports the
  *  memory `env.memory` (shared where threads are) and executes the tasks [begin, end). */
 export interface CpuCode {
@@ -15,6 +17,16 @@ export interface CpuCode {
   /** Assembles the module. `shared` says whether the imported memory is shared. */
   assemble(shared: boolean): Uint8Array;
 }
+
+/** Code of the functions that `print` adds to a module. */
+export const moduleCode = (key: string, print: (m: WasmModule) => void): CpuCode => ({
+  key,
+  assemble(shared) {
+    const m = new WasmModule({ shared });
+    print(m);
+    return m.bytes();
+  },
+});
 
 export interface CpuKernel {
   /** Executed in order. */

@@ -5,7 +5,7 @@ import { castLanes } from "./lanes.js";
 import type { Interior, LoopStructure, LoopSweep } from "./loop-structure.js";
 import { isLongSum, joinTotals, Total } from "./loop-total.js";
 import { firstVectors, LoopValues } from "./loop-values.js";
-import { type FunctionBuilder, i32, type Local, select, type Value, WasmModule } from "./wasm/index.js";
+import { type FunctionBuilder, i32, type Local, select, type Value, type WasmModule } from "./wasm/index.js";
 
 /** The first words of the parameters. */
 export const TASK_WORDS = {
@@ -24,12 +24,11 @@ const BLOCK = { rows: 64, inner: 1024 } as const;
 type Reduce = Extract<LoopSweep, { kind: "reduce" }>;
 type Store = Extract<LoopSweep, { kind: "store" }>;
 
-export function assembleLoop(structure: LoopStructure, shared: boolean): Uint8Array {
-  const m = new WasmModule({ shared });
+/** Adds the exported `run`. */
+export function printLoopRun(m: WasmModule, structure: LoopStructure): void {
   m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end) => {
     new LoopPrinter(f, structure, params).run(begin, end);
   });
-  return m.bytes();
 }
 
 class LoopPrinter {

@@ -1,15 +1,15 @@
 /**
- * Prints loop kernels (elementwise, reductions, rows of both) as WebAssembly SIMD:
- * `loop-split` cuts long rows, `loop-keep` saves work, `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a parameter, `loop-code` and
- * `loop-values` print the code.
+ * Prints loop kernels (elementwise, reductions, rows of both) as WebAssembly SIMD: `loop-split` cuts long rows,
+ * `loop-keep` saves work, `loop-normal` simplifies the kernel, `loop-structure` separates what is code from what is a
+ * parameter, `loop-code` and `loop-values` print the code.
  */
 
 import { postorder } from "../expr.js";
 import type { LoopKernel } from "../kernel.js";
 import { numelOf } from "../node.js";
 import { costOf } from "./cost.js";
-import type { CpuKernel, CpuStage } from "./kernel.js";
-import { assembleLoop, type TASK_WORDS } from "./loop-code.js";
+import { type CpuKernel, type CpuStage, moduleCode } from "./kernel.js";
+import { printLoopRun, type TASK_WORDS } from "./loop-code.js";
 import { keepValues } from "./loop-keep.js";
 import { type NormalLoop, normalizeLoop } from "./loop-normal.js";
 import { splitLoop } from "./loop-split.js";
@@ -45,7 +45,7 @@ function printPart(kernel: LoopKernel): CpuStage {
   for (const name of ["units", "unitsPerTask", "rows", "chunk"] as const) params.word(words[name]);
   const structure = structureOf(normal, params);
   return {
-    code: { key: `loop ${keyOf(structure)}`, assemble: (shared) => assembleLoop(structure, shared) },
+    code: moduleCode(`loop ${keyOf(structure)}`, (m) => printLoopRun(m, structure)),
     tasks,
     scratch: 0,
     ...params.finish(),

@@ -3,18 +3,18 @@
 import { scalarOf } from "../expr.js";
 import type { ScanKernel } from "../kernel.js";
 import { storeOne } from "./elements.js";
-import { type CpuKernel, oneStage } from "./kernel.js";
+import { type CpuKernel, moduleCode, oneStage } from "./kernel.js";
 import { castLanes, type Lanes } from "./lanes.js";
 import { Params } from "./params.js";
 import { printRowWalk, type RowWalk, rowWalk } from "./row-walk.js";
-import { type FunctionBuilder, f32, f32x4, f64, i32, i32x4, type Value, WasmModule } from "./wasm/index.js";
+import { type FunctionBuilder, f32, f32x4, f64, i32, i32x4, type Value, type WasmModule } from "./wasm/index.js";
 
 export function printScan(kernel: ScanKernel): CpuKernel {
   const params = new Params();
   const length = params.word(kernel.length);
   const { walk, tasks } = rowWalk(params, kernel.rows, kernel.length, [kernel.source, kernel.target]);
   return oneStage({
-    code: { key: `scan ${JSON.stringify(walk)}`, assemble: (shared) => assemble(walk, length, shared) },
+    code: moduleCode(`scan ${JSON.stringify(walk)}`, (m) => printScanRun(m, walk, length)),
     tasks,
     scratch: 0,
     ...params.finish(),
@@ -43,8 +43,7 @@ function runningSum(f: FunctionBuilder, real: boolean): { reset(): void; add(val
   };
 }
 
-function assemble(walk: RowWalk, length: number, shared: boolean): Uint8Array {
-  const m = new WasmModule({ shared });
+function printScanRun(m: WasmModule, walk: RowWalk, length: number): void {
   m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end) => {
     const count = f.let(i32.load(params, 4 * length));
     const from = scalarOf(walk.accesses[0].dtype);
@@ -60,5 +59,4 @@ function assemble(walk: RowWalk, length: number, shared: boolean): Uint8Array {
       });
     });
   });
-  return m.bytes();
 }

@@ -7,7 +7,7 @@
 import { scalarOf } from "../expr.js";
 import type { SortKernel } from "../kernel.js";
 import { storeOne } from "./elements.js";
-import { type CpuKernel, oneStage } from "./kernel.js";
+import { type CpuKernel, moduleCode, oneStage } from "./kernel.js";
 import { castLanes, type Lanes } from "./lanes.js";
 import { Params } from "./params.js";
 import { printRowWalk, type RowAccess, type RowWalk, rowWalk } from "./row-walk.js";
@@ -23,7 +23,7 @@ import {
   select,
   type Value,
   type WasmFunction,
-  WasmModule,
+  type WasmModule,
 } from "./wasm/index.js";
 
 export function printSort(kernel: SortKernel): CpuKernel {
@@ -32,10 +32,7 @@ export function printSort(kernel: SortKernel): CpuKernel {
   const { walk, tasks } = rowWalk(params, kernel.rows, kernel.length, [kernel.source, kernel.target]);
   const { descending } = kernel;
   return oneStage({
-    code: {
-      key: `sort ${descending} ${JSON.stringify(walk)}`,
-      assemble: (shared) => assemble(walk, words, descending, shared),
-    },
+    code: moduleCode(`sort ${descending} ${JSON.stringify(walk)}`, (m) => printSortRun(m, walk, words, descending)),
     tasks,
     scratch: 16 * kernel.length,
     ...params.finish(),
@@ -104,13 +101,12 @@ function mergeRuns(
   f.memoryCopy(i32.add(to, remaining), right, i32.sub(end, right));
 }
 
-function assemble(
+function printSortRun(
+  m: WasmModule,
   walk: RowWalk,
   words: { length: number; take: number },
   descending: boolean,
-  shared: boolean,
-): Uint8Array {
-  const m = new WasmModule({ shared });
+): void {
   const sort = mergeSort(m);
   m.func("run", ["i32", "i32", "i32", "i32"], "void", (f, params, begin, end, scratch) => {
     const length = f.let(i32.load(params, 4 * words.length));
@@ -131,5 +127,4 @@ function assemble(
       });
     });
   });
-  return m.bytes();
 }

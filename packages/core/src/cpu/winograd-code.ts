@@ -5,19 +5,11 @@
  * transformed to outputs, and the epilogue finishes these while they are in cache.
  */
 
-import { printMultiply } from "./gemm-driver.js";
+import { minimum, printMultiply } from "./gemm-driver.js";
 import type { EpilogueFunction } from "./gemm-epilogue.js";
 import { printRun } from "./gemm-run.js";
 import type { TileShape } from "./gemm-tile.js";
-import {
-  call,
-  type FunctionBuilder,
-  i32,
-  type Local,
-  type Value,
-  type WasmFunction,
-  type WasmModule,
-} from "./wasm/index.js";
+import { call, i32, type Local, type Value, type WasmFunction, type WasmModule } from "./wasm/index.js";
 import { panelTiles, printBlock, printFirstOutput, printSlice } from "./winograd-block.js";
 import type { WinogradForm } from "./winograd-form.js";
 import { PART_CHANNELS, WINOGRAD, type WinogradField } from "./winograd-params.js";
@@ -25,12 +17,6 @@ import { printFilters, printOutputs } from "./winograd-transform.js";
 
 const field = WINOGRAD.read;
 type I32 = "i32";
-
-const minimum = (f: FunctionBuilder, x: Value<"i32">, y: Value<"i32">): Local<"i32"> => {
-  const [least, other] = [f.let(x), f.let(y)];
-  f.if(i32.ltU(other, least), () => f.set(least, other));
-  return least;
-};
 
 /** panels(params, record, to, m0, mc, k0, kc): transformed filters as panels of `mr` channels of the result. */
 function printPanels(

@@ -4,6 +4,7 @@ import type { Access, ConvKernel } from "../kernel.js";
 import type { AffineStrides } from "./gemm-epilogue.js";
 import { spread } from "./gemm-epilogue.js";
 import type { Affine } from "./gemm-record.js";
+import { isPlain } from "./gemm-spec.js";
 
 /** Y[image, row] = Σk (the 3×3 filter of row and k) correlated with X[image, k], without a stride. */
 export interface WinogradSpec {
@@ -26,8 +27,6 @@ export interface WinogradSpec {
   readonly taps: readonly number[];
   readonly affine: readonly Affine[];
 }
-
-const isPlain = ({ dtype, bounds }: Access): boolean => dtype === "float32" && bounds.length === 0;
 
 /** The problem that a convolution is, if Winograd's algorithm knows it. */
 export function winogradSpec(

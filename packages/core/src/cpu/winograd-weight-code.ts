@@ -9,7 +9,7 @@
  *   stage adds them up in order and *finishes* them. Otherwise each task finishes its block at once.
  */
 
-import { printMultiply, rowPitch } from "./gemm-driver.js";
+import { minimum, printMultiply, rowPitch } from "./gemm-driver.js";
 import type { EpilogueFunction } from "./gemm-epilogue.js";
 import { recordLayout } from "./gemm-record.js";
 import { printRun } from "./gemm-run.js";
@@ -19,7 +19,6 @@ import {
   f32x4,
   i32,
   type Local,
-  select,
   type Value,
   v128,
   type WasmFunction,
@@ -61,12 +60,6 @@ export const WEIGHT = recordLayout([
 ]);
 export type WeightField = Parameters<typeof WEIGHT.word>[0];
 const field = WEIGHT.read;
-
-const minimum = (f: FunctionBuilder, a: Value<"i32">, b: Value<"i32">): Local<"i32"> => {
-  const [x, y] = [f.let(a), f.let(b)];
-  f.set(x, select(x, y, i32.ltS(x, y)));
-  return x;
-};
 
 /** The block of this number: its first channels, how many they are, and the bytes between rows of its sums. */
 function blockOf(f: FunctionBuilder, record: Local<"i32">, block: Local<"i32">, nr: number) {

@@ -6,6 +6,7 @@ import { ceilDiv, roundUp } from "./gemm-plan.js";
 import { type Affine, RecordWriter } from "./gemm-record.js";
 import type { TileShape } from "./gemm-tile.js";
 import { CPU_BYTES, type CpuStage } from "./kernel.js";
+import { oddLines } from "./winograd-params.js";
 import { STRIP_BYTES, type TensorField } from "./winograd-strip.js";
 import { WEIGHT, type WeightField } from "./winograd-weight-code.js";
 import { POINTS, type WeightPlan } from "./winograd-weight-plan.js";
@@ -17,9 +18,8 @@ const CHUNK = 48;
 /** Rows that a task finishes. */
 const FINISH_ROWS = 8;
 
-/** Bytes from one point to the next; an odd number of lines, so that a walk through the points meets all sets of a cache:
- *  with 8 KB between points, all stages together took a fifth longer. */
-const pointBytes = (elements: number): number => (ceilDiv(F32 * elements, LINE) | 1) * LINE;
+/** Bytes from one point to the next. */
+const pointBytes = (elements: number): number => oddLines(F32 * elements);
 
 /** Bytes of panels and of sums, and where they lie in the workspace. */
 export interface WeightLayout {

@@ -2,6 +2,7 @@
 
 import type { ConvKernel, ConvShape } from "../kernel.js";
 import { ceilDiv, roundUp } from "./gemm-plan.js";
+import { isPlain } from "./gemm-spec.js";
 import type { TileShape } from "./gemm-tile.js";
 import { CPU_BYTES } from "./kernel.js";
 import { F4 } from "./winograd-form.js";
@@ -75,7 +76,7 @@ export function canWinograd({ kind, shape: s, a, b }: ConvKernel, { mr }: TileSh
     [s.n, s.oh, s.ow, s.oc, s.ic].every((size) => size > 0) &&
     // Panels are written in pairs of channels, strips read from rows without gaps.
     mr % 2 === 0 &&
-    [a, b].every(({ dtype, bounds, strides }) => dtype === "float32" && bounds.length === 0 && strides[3] === 1)
+    [a, b].every((access) => isPlain(access) && access.strides[3] === 1)
   );
 }
 

@@ -3,9 +3,9 @@
 import type { ConvKernel } from "../kernel.js";
 import { type EpilogueParts, spread } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
-import type { TileShape } from "./gemm-tile.js";
-import type { CpuKernel, CpuStage } from "./kernel.js";
-import { WasmModule } from "./wasm/index.js";
+import { type TileShape, tileKey } from "./gemm-tile.js";
+import { type CpuKernel, type CpuStage, moduleCode } from "./kernel.js";
+import type { WasmModule } from "./wasm/index.js";
 import { printBlocks, printFinishSums, printSums, printTransforms, WEIGHT } from "./winograd-weight-code.js";
 import { layOut, tasksOf, writeWeight } from "./winograd-weight-params.js";
 import { canWinograd, paysWinograd, planWeight, type WeightPlan } from "./winograd-weight-plan.js";
@@ -41,16 +41,9 @@ export function winogradWeightKernel(
   }));
   const layout = layOut(kernel, plan, tile);
   const { key, print } = epilogue.printer([affine], WEIGHT.bytes);
-  const name = `winograd weight ${tile.mr}×${tile.nr}${tile.fused ? " fused" : ""}`;
+  const name = `winograd weight ${tileKey(tile)}`;
   const stage = (part: string, tasks: number, code: (m: WasmModule) => void): CpuStage => ({
-    code: {
-      key: `${name} ${part}`,
-      assemble(sharedMemory) {
-        const m = new WasmModule({ shared: sharedMemory });
-        code(m);
-        return m.bytes();
-      },
-    },
+    code: moduleCode(`${name} ${part}`, code),
     ...writeWeight({ kernel, plan, layout, epilogue, affine }, tasks),
   });
   const from = shared ? "shared" : "own";

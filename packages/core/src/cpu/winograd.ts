@@ -3,9 +3,9 @@
 import type { ConvKernel } from "../kernel.js";
 import type { EpilogueParts } from "./gemm-epilogue.js";
 import { printWalk } from "./gemm-pack.js";
-import type { TileShape } from "./gemm-tile.js";
-import type { CpuKernel, CpuStage } from "./kernel.js";
-import { WasmModule } from "./wasm/index.js";
+import { type TileShape, tileKey } from "./gemm-tile.js";
+import { type CpuKernel, type CpuStage, moduleCode } from "./kernel.js";
+import type { WasmModule } from "./wasm/index.js";
 import { printFilterStage, printProductStage, printTileStage } from "./winograd-code.js";
 import { F2, F4, type WinogradForm } from "./winograd-form.js";
 import { WINOGRAD, writeWinograd } from "./winograd-params.js";
@@ -38,16 +38,9 @@ export function winogradKernel(
 ): CpuKernel {
   const { filters, tiles, ...written } = writeWinograd(spec, form, plan, shape, epilogue.bases, epilogue.uniforms);
   const { key, print } = epilogue.printer([spec.affine], WINOGRAD.bytes);
-  const name = `winograd F${form.outputs} ${shape.mr}×${shape.nr}${shape.fused ? " fused" : ""}`;
+  const name = `winograd F${form.outputs} ${tileKey(shape)}`;
   const stage = (what: string, tasks: number, printCode: (m: WasmModule) => void): CpuStage => ({
-    code: {
-      key: `${name} ${what}`,
-      assemble(shared) {
-        const m = new WasmModule({ shared });
-        printCode(m);
-        return m.bytes();
-      },
-    },
+    code: moduleCode(`${name} ${what}`, printCode),
     tasks,
     ...written,
   });
